@@ -2,6 +2,8 @@ package config
 
 import (
 	"crypto/subtle"
+	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -33,6 +35,9 @@ func (s Secret) String() string {
 	}
 	return masked
 }
+
+// Format is String for every verb of fmt, %d and %x included.
+func (s Secret) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, s.String()) }
 
 // GoString is String, for %#v.
 func (s Secret) GoString() string { return s.String() }
