@@ -1,0 +1,67 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"flint/internal/access"
+	"flint/internal/fault"
+)
+
+// Decision is what the rate limiter says about one call.
+type Decision struct {
+	Allowed bool
+	Retry   time.Duration // if not allowed: exactly this long until it would be
+	Quotas  []Quota       // every limit that was looked at, all at one instant
+}
+
+// Quota is the state of one limit.
+type Quota struct {
+	Name      string        // "login-minute"
+	Limit     int           // calls per window
+	Window    time.Duration // 0 if there is no quota to show
+	Remaining int           // calls left now
+	Reset     time.Duration // until all of Limit is available again
+}
+
+// limit counts the call and tells the caller how much is left, allowed or not.
+func (s *Server) limit(w http.ResponseWriter, r *http.Request, op Op, actor access.Actor) error {
+	if op.Limit == "none" {
+		return nil
+	}
+	d, err := s.cfg.Limit(r.Context(), op.Limit, actor, eventOf(r.Context()).addr)
+	if err != nil {
+		return fmt.Errorf("count against limit %s: %w", op.Limit, err)
+	}
+	d.headers(w.Header())
+	if d.Allowed {
+		return nil
+	}
+	return fault.After(ErrTooMany, max(d.Retry, time.Second))
+}
+
+// headers writes X-RateLimit-* for the tightest quota (Reset in seconds from
+// now) and RateLimit, RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)
+// for all of them.
+func (d Decision) headers(h http.Header) {
+	if len(d.Quotas) == 0 {
+		return
+	}
+	tight := d.Quotas[0]
+	var policy, state []string
+	for _, q := range d.Quotas {
+		if q.Remaining < tight.Remaining || (q.Remaining == tight.Remaining && q.Reset > tight.Reset) {
+			tight = q
+		}
+		policy = append(policy, fmt.Sprintf("%q;q=%d;w=%d", q.Name, q.Limit, seconds(q.Window)))
+		state = append(state, fmt.Sprintf("%q;r=%d;t=%d", q.Name, max(q.Remaining, 0), seconds(q.Reset)))
+	}
+	h.Set("X-RateLimit-Limit", strconv.Itoa(tight.Limit))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(tight.Remaining, 0)))
+	h.Set("X-RateLimit-Reset", strconv.Itoa(seconds(tight.Reset)))
+	h.Set("RateLimit-Policy", strings.Join(policy, ", "))
+	h.Set("RateLimit", strings.Join(state, ", "))
+}

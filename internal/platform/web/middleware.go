@@ -1,0 +1,205 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"flint/internal/fault"
+	"flint/internal/platform/telemetry"
+)
+
+// event is what is known about a request, filled on the way and logged at the
+// end: one line per request.
+type event struct {
+	id    string
+	addr  netip.Addr
+	route string // the pattern, never the path: paths hold ids
+	code  string // of the problem that was answered
+	log   *slog.Logger
+}
+
+type eventKey struct{}
+
+// eventOf returns the event of the request, or a fresh one outside of a Server.
+func eventOf(ctx context.Context) *event {
+	if ev, ok := ctx.Value(eventKey{}).(*event); ok {
+		return ev
+	}
+	return &event{log: slog.Default()}
+}
+
+// writer notes what was answered.
+type writer struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *writer) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *writer) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// enter gives the request its id and address, answers panics, and writes the
+// log line. The id is ours: one from outside could forge another's log lines.
+func (s *Server) enter(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(plain http.ResponseWriter, r *http.Request) {
+		start := s.cfg.Now()
+		ev := &event{id: strings.ToLower(rand.Text()), addr: clientAddress(r, s.cfg.TrustedProxies), log: s.cfg.Log}
+		ctx := context.WithValue(r.Context(), eventKey{}, ev)
+		ctx = telemetry.WithRequest(ctx, ev.id, ev.addr)
+		r = r.WithContext(ctx)
+		w := &writer{ResponseWriter: plain}
+		w.Header().Set("X-Request-Id", ev.id)
+		s.secure(w.Header())
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.HandlerWrites)) // recorders can't; servers can
+		defer func() {
+			status := w.status
+			if v := recover(); v != nil {
+				status = s.recovered(w, r, v)
+			}
+			if ev.code == errClientGone.Code {
+				status = statusClientGone
+			}
+			ev.log.LogAttrs(ctx, slog.LevelInfo, "request",
+				slog.String("method", method(r)), slog.String("route", cmp.Or(ev.route, "-")),
+				slog.Int("status", cmp.Or(status, http.StatusOK)), slog.String("code", ev.code),
+				slog.Float64("ms", float64(s.cfg.Now().Sub(start).Microseconds())/1000), slog.Int64("bytes", w.bytes))
+			if status == statusAborted {
+				panic(http.ErrAbortHandler) // net/http closes the connection: the client must not take half an answer for a whole one
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+const statusAborted = -1
+
+// recovered answers a panic. If an answer has already begun the connection is
+// cut instead.
+func (s *Server) recovered(w *writer, r *http.Request, v any) int {
+	if v == http.ErrAbortHandler {
+		return statusAborted
+	}
+	err := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+	if w.status != 0 {
+		problemOf(r.Context(), err)
+		return statusAborted
+	}
+	Problem(w, r, err)
+	return w.status
+}
+
+// method is r's, if it's one that may be logged as it is.
+func method(r *http.Request) string {
+	switch r.Method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return r.Method
+	}
+	return "other"
+}
+
+const apiPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// secure sets the headers that every answer carries, also errors.
+func (s *Server) secure(h http.Header) {
+	h.Set("Content-Security-Policy", apiPolicy) // pages replace it with theirs
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if s.origin.Scheme == "https" {
+		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+}
+
+// guard refuses what no operation should see: a foreign Host (a name that an
+// attacker points at us), text that the database can't store, and whatever the
+// method OPTIONS might ask of another site.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api := strings.HasPrefix(r.URL.Path, "/api/")
+		if api {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		switch {
+		// Probes come by address, know no name, and learn nothing.
+		case !s.hosts[strings.ToLower(r.Host)] && !strings.HasPrefix(r.URL.Path, "/api/health/"):
+			Problem(w, r, ErrHost)
+		case !storable(r.URL.Path) || !storableQuery(r):
+			Problem(w, r, fault.About(ErrMalformed, "url", "must be UTF-8 without null characters"))
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
+func storableQuery(r *http.Request) bool {
+	for k, vs := range r.URL.Query() {
+		if !storable(k) {
+			return false
+		}
+		for _, v := range vs {
+			if !storable(v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// clientAddress returns the address of the client. X-Forwarded-For is believed
+// only as far as trusted proxies wrote it: from the right, up to the first
+// address that isn't one of them.
+func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && within(trusted, addr); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break // whoever wrote that isn't ours
+		}
+		addr = hop.Unmap().WithZone("")
+	}
+	return addr
+}
+
+func within(nets []netip.Prefix, a netip.Addr) bool {
+	for _, n := range nets {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

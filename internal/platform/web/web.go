@@ -1,0 +1,223 @@
+// Package web is the door of Flint: every request enters and leaves here.
+//
+// Features declare operations with Handle (typed: JSON in, JSON out) or Raw
+// (anything else: webhooks, uploads, streams). Each declaration says who may
+// call (Needs), how often (Limit) and how much may be sent (MaxBody); the
+// program doesn't start if one is missing. On its way in a request passes, in
+// this order:
+//
+//	request id, client address, log line, recovery from panics, security headers
+//	host check -> routing -> origin check -> who is it -> may they -> how often
+//	body limit, strict JSON, validation -> the handler
+//
+// On the way out every error becomes a problem (RFC 9457), see Problem. What
+// isn't a fault.Fault says nothing about itself to the caller.
+//
+// The life cycle: New, then Handle and Raw for each operation, then Handler or
+// Serve. Serve returns when its context ends, after requests have drained and
+// streams have been told to stop.
+//
+// The package alone knows huma, which gives it binding, validation and OpenAPI;
+// two of huma's defaults (it echoes rejected values and texts of unknown errors)
+// are shut off here.
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"flint/internal/access"
+)
+
+// Config is what a Server needs. The fields with env tags come from the
+// environment, the others are plugged in by package app.
+type Config struct {
+	// Origin is where people reach Flint, as the browser shows it. Its host is
+	// the only one that is answered, its scheme decides about HSTS.
+	Origin string `env:"FLINT_ORIGIN,default=http://localhost:8080"`
+	// Hosts are further Host headers to answer, with their port if they have one.
+	Hosts []string `env:"FLINT_HOSTS"`
+	// TrustedProxies are the networks (CIDR) whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix `env:"FLINT_TRUSTED_PROXIES"`
+	// ConnectScripts and ConnectFrames are the origins that the pages under
+	// /connect may load a script from and show in a frame.
+	ConnectScripts []string `env:"FLINT_CONNECT_SCRIPTS"`
+	ConnectFrames  []string `env:"FLINT_CONNECT_FRAMES"`
+
+	Version  string   // of the program, shown in the API description
+	Policies []string // the names that Op.Limit may use
+
+	// Authenticate says who is calling. It returns the zero Actor, or a fault
+	// of kind Unauthenticated, if it's nobody.
+	Authenticate func(*http.Request) (access.Actor, error)
+	// Limit counts the call against a policy. An error counts as refusal.
+	Limit func(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (Decision, error)
+
+	Log  *slog.Logger     // default: slog.Default()
+	Now  func() time.Time // default: time.Now
+	Site fs.FS            // the built web app; nil or empty: a plain page instead
+
+	Heartbeat     time.Duration // of streams; default 15 s
+	HandlerWrites time.Duration // time to produce and send an answer that isn't a stream; default 60 s
+	Drain         time.Duration // time for requests to end at shutdown; default 10 s
+}
+
+// Op declares an operation.
+type Op struct {
+	Method, Path string // as in http.ServeMux: "GET", "/api/accounts/{id}"
+	ID           string // operationId; default: derived from method and path
+	Summary      string // a few words, imperative
+	Description  string // Markdown, optional
+	Tag          string // the feature
+
+	Needs   access.Need // who may call; there is no default
+	Limit   string      // rate-limit policy; "none" must be said
+	MaxBody int64       // bytes; default 64 KiB
+	Status  int         // of success; default 200, or 204 for an output without body
+
+	// CrossSite switches the origin check off, for webhooks: others' servers
+	// sign what they send and use no cookie.
+	CrossSite bool
+
+	// For Raw, the description has no types to read from, so these say it: values
+	// whose types are the body in (In) and out (Out), and their media types.
+	In, Out          any
+	Accepts, Produce string // default application/json
+}
+
+// Route is an operation as it is listed: a door and its lock.
+type Route struct {
+	Method, Path, Limit string
+	Needs               access.Need
+	MaxBody             int64 // bytes
+	CrossSite           bool
+}
+
+// Server holds the operations. Use New.
+type Server struct {
+	cfg      Config
+	origin   *url.URL
+	hosts    map[string]bool
+	policies map[string]bool
+	mux      *http.ServeMux
+	api      huma.API
+	capture  capture
+	csrf     *http.CrossOriginProtection
+	routes   []Route
+	site     *site
+	finish   sync.Once
+	spec     []byte
+
+	stop     sync.Once
+	stopping chan struct{} // closed when streams should end
+}
+
+const defaultMaxBody = 64 << 10
+
+// New returns a Server without operations. It panics if cfg.Origin isn't an
+// origin: nothing can be served safely then.
+func New(cfg Config) *Server {
+	cfg.Origin = cmp.Or(cfg.Origin, "http://localhost:8080")
+	u, err := url.Parse(cfg.Origin)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		panic(fmt.Sprintf("web: FLINT_ORIGIN must be like https://flint.example, not %q", cfg.Origin))
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 15*time.Second)
+	cfg.HandlerWrites = cmp.Or(cfg.HandlerWrites, 60*time.Second)
+	cfg.Drain = cmp.Or(cfg.Drain, 10*time.Second)
+
+	s := &Server{
+		cfg:      cfg,
+		origin:   u,
+		hosts:    map[string]bool{strings.ToLower(u.Host): true},
+		policies: map[string]bool{"none": true},
+		mux:      http.NewServeMux(),
+		csrf:     http.NewCrossOriginProtection(),
+		stopping: make(chan struct{}),
+	}
+	for _, h := range cfg.Hosts {
+		s.hosts[strings.ToLower(h)] = true
+	}
+	for _, p := range cfg.Policies {
+		s.policies[p] = true
+	}
+	if err := s.csrf.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+		panic("web: " + err.Error())
+	}
+	s.api = newAPI(s)
+	s.site = newSite(cfg)
+	s.mux.HandleFunc("/api/", s.noSuchOperation)
+	s.mux.HandleFunc("/", s.site.serve)
+	s.describe()
+	return s
+}
+
+// Handler returns the whole of HTTP: operations, the description of the API
+// and the web app, behind everything that guards them.
+func (s *Server) Handler() http.Handler {
+	return s.enter(s.guard(s.mux))
+}
+
+// Routes lists every operation by path and method: the doors of the house.
+func (s *Server) Routes() []Route {
+	rs := slices.Clone(s.routes)
+	slices.SortFunc(rs, func(a, b Route) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Method, b.Method))
+	})
+	return rs
+}
+
+// Serve answers on ln until ctx ends, then stops streams, lets running requests
+// end (Config.Drain at most) and returns.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second, // streams lift it for themselves
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve http: %w", err)
+	case <-ctx.Done():
+	}
+	s.Stop()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
+	defer cancel()
+	if err := srv.Shutdown(drain); err != nil {
+		srv.Close()
+		return fmt.Errorf("drain http: %w", err)
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve http: %w", err)
+	}
+	return nil
+}
+
+// Stop tells the streams to end. Serve calls it; so do tests that serve
+// Handler by other means. It may be called twice.
+func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
