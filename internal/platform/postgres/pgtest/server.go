@@ -95,7 +95,9 @@ func watch(ctx context.Context, u string, pid int, dir string) error {
 	if err != nil {
 		return fmt.Errorf("watch the server for tests: %w", err)
 	}
-	end := fmt.Sprintf(`kill -INT %d; (while kill -0 %d; do sleep 0.1; done; rm -rf '%s') >/dev/null 2>&1 &`, pid, pid, dir)
+	// The server signals its sessions' whole process groups when it ends: the
+	// shell that waits for it must not listen.
+	end := fmt.Sprintf(`trap "" INT TERM QUIT HUP; (while kill -0 %d; do sleep 0.1; done; rm -rf '%s') >/dev/null 2>&1 & kill -INT %d`, pid, dir, pid)
 	block := `do $$
 declare
 	idle int := 0;
@@ -118,16 +120,21 @@ end $$`
 	return nil
 }
 
-// sweep removes what servers left behind that were killed themselves.
+// sweep removes what earlier servers left behind. The caller holds the start
+// lock, so none is being made.
 func sweep(base string) {
-	dirs, _ := filepath.Glob(filepath.Join(base, "*", "data"))
-	for _, data := range dirs {
-		b, _ := os.ReadFile(filepath.Join(data, "postmaster.pid")) //nolint:gosec // our own folder
+	entries, _ := os.ReadDir(base)
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		dir := filepath.Join(base, e.Name())
+		b, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid")) //nolint:gosec // our own folder
 		first, _, _ := strings.Cut(string(b), "\n")
 		if pid, err := strconv.Atoi(first); err == nil && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			continue
 		}
-		_ = os.RemoveAll(filepath.Dir(data))
+		_ = os.RemoveAll(dir)
 	}
 }
 

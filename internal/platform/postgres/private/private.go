@@ -72,7 +72,11 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{cfg: cfg}
-	if !cfg.Volatile {
+	if cfg.Volatile {
+		if err := as.give(dir); err != nil { // so that it may tidy up after itself
+			return nil, fmt.Errorf("make the database's folder: %w", err)
+		}
+	} else {
 		if c.lock, err = lockDir(dir); err != nil {
 			return nil, err
 		}
