@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"flint/internal/access"
 	"flint/internal/fault"
 	"flint/internal/platform/telemetry"
 )
@@ -25,6 +26,7 @@ type event struct {
 	route string // the pattern, never the path: paths hold ids
 	code  string // of the problem that was answered
 	log   *slog.Logger
+	actor access.Actor
 }
 
 type eventKey struct{}
@@ -84,7 +86,7 @@ func (s *Server) enter(next http.Handler) http.Handler {
 			if ev.code == errClientGone.Code {
 				status = statusClientGone
 			}
-			ev.log.LogAttrs(ctx, slog.LevelInfo, "request",
+			ev.log.LogAttrs(access.With(ctx, ev.actor), slog.LevelInfo, "request",
 				slog.String("method", method(r)), slog.String("route", cmp.Or(ev.route, "-")),
 				slog.Int("status", cmp.Or(status, http.StatusOK)), slog.String("code", ev.code),
 				slog.Float64("ms", float64(s.cfg.Now().Sub(start).Microseconds())/1000), slog.Int64("bytes", w.bytes))

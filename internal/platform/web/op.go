@@ -103,7 +103,8 @@ func operationID(method, path string) string {
 func (s *Server) mount(op Op, h http.Handler) {
 	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite})
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
-		eventOf(r.Context()).route = op.Path
+		ev := eventOf(r.Context())
+		ev.route = op.Path
 		if !op.CrossSite && !bearer(r) {
 			if err := s.csrf.Check(r); err != nil {
 				Problem(w, r, fault.Because(ErrCrossSite, err))
@@ -115,6 +116,7 @@ func (s *Server) mount(op Op, h http.Handler) {
 			Problem(w, r, err)
 			return
 		}
+		ev.actor = actor
 		r = r.WithContext(access.With(r.Context(), actor))
 		if err := s.limit(w, r, op, actor); err != nil {
 			Problem(w, r, err)

@@ -53,6 +53,8 @@ func (s *Server) correct(doc map[string]any) {
 	})
 	components, _ := doc["components"].(map[string]any)
 	schemas, _ := components["schemas"].(map[string]any)
+	delete(schemas, "ErrorModel") // huma registers its own, though nothing uses it
+	delete(schemas, "ErrorDetail")
 	registry := s.api.OpenAPI().Components.Schemas
 	for name, schema := range schemas {
 		t := registry.TypeFromRef("#/components/schemas/" + name)
