@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -151,6 +152,10 @@ func baseDir() (string, error) {
 		}
 	}
 	base := filepath.Join(parent, "flint-pgtest-"+strconv.Itoa(os.Geteuid()))
+	if chosen := os.Getenv("FLINT_PG_BIN"); chosen != "" { // so that a run on another version gets its own server
+		sum := sha256.Sum256([]byte(chosen))
+		base += "-" + short(sum[:4])
+	}
 	if err := os.MkdirAll(base, 0o711); err != nil { //nolint:gosec // root's server runs as another user
 		return "", fmt.Errorf("make a folder for test servers: %w", err)
 	}
@@ -185,4 +190,4 @@ func lock(ctx context.Context, path string) (func(), error) {
 	}
 }
 
-func short(sum []byte) string { return hex.EncodeToString(sum[:8]) }
+func short(sum []byte) string { return hex.EncodeToString(sum[:min(8, len(sum))]) }
