@@ -322,8 +322,8 @@ func (c *Client) judge(answer *http.Response) (Response, *Error, bool) {
 	if e.RetryAfter == 0 {
 		e.RetryAfter = retryAfter(answer.Header.Get("Retry-After"), c.cfg.Now())
 	}
-	if answer.StatusCode == http.StatusTooManyRequests {
-		c.budget.pause(e.RetryAfter)
+	if left := answer.Header.Get("X-RateLimit-Remaining"); answer.StatusCode == http.StatusTooManyRequests && (left == "" || left == "0") {
+		c.budget.pause(e.RetryAfter) // else something smaller than the key ran out: one account, one refresh
 	}
 	return Response{}, e, v.Institution
 }
