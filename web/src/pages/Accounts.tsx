@@ -1,0 +1,1 @@
+export default function Accounts() { return <h1>Accounts</h1> }

@@ -1,0 +1,93 @@
+// First steps, which tick themselves. Never in the way: one click and it is gone.
+import { useQuery } from "@tanstack/react-query"
+import { Link } from "@tanstack/react-router"
+import { clsx } from "clsx"
+import { Check, X } from "lucide-react"
+import { type ReactNode, useState } from "react"
+import * as queries from "../api/queries"
+import { recall, remember } from "../shell/prefs"
+import { IconButton } from "../ui/Button"
+
+export interface Step {
+  done: boolean
+  title: string
+  text: string
+  action?: ReactNode
+}
+
+export function Checklist() {
+  const [dismissed, setDismissed] = useState(() => recall("checklist") === "dismissed")
+  const { data: user } = useQuery(queries.user)
+  const { data: connections } = useQuery(queries.connections)
+  const { data: imports } = useQuery(queries.imports)
+  if (dismissed || !user || !connections || !imports) return null
+  const link = "prose-link"
+  const steps: Step[] = [
+    { done: user.emailVerified, title: "Confirm your e-mail", text: "So that nobody else can use your address." },
+    {
+      done: connections.used > 0,
+      title: "Connect your first account",
+      text: "A bank, a brokerage or a crypto exchange. Reading only.",
+      action: (
+        <a href="/connect" className={link}>
+          Connect
+        </a>
+      ),
+    },
+    {
+      done: imports.some((i) => i.status === "applied"),
+      title: "Bring older statements",
+      text: "OFX, QFX or CSV from any bank. Optional.",
+      action: (
+        <Link to="/import" className={link}>
+          Import
+        </Link>
+      ),
+    },
+  ]
+  const done = steps.filter((s) => s.done).length
+  // Someone who has connected is past their first steps; the card was for the empty page.
+  if (done === steps.length || (steps[0]?.done && steps[1]?.done && connections.used > 1)) return null
+  return (
+    <section className="card p-5" aria-label="First steps">
+      <div className="flex items-start justify-between gap-4">
+        <div>
+          <h2 className="text-base font-semibold">First steps</h2>
+          <p className="text-sm text-ink-3">
+            {done} of {steps.length} done
+          </p>
+        </div>
+        <IconButton
+          name="Dismiss first steps"
+          className="-mt-1.5 -mr-2"
+          onClick={() => {
+            remember("checklist", "dismissed")
+            setDismissed(true)
+          }}
+        >
+          <X />
+        </IconButton>
+      </div>
+      <ol className="mt-4 grid gap-4 md:grid-cols-3">
+        {steps.map((s) => (
+          <li key={s.title} className="flex gap-3">
+            <span
+              className={clsx(
+                "mt-0.5 inline-flex size-5 shrink-0 items-center justify-center rounded-full border",
+                s.done ? "border-transparent bg-up text-card" : "border-line-strong",
+              )}
+            >
+              {s.done && <Check className="size-3.5" aria-hidden="true" strokeWidth={3} />}
+              <span className="sr-only">{s.done ? "Done:" : "To do:"}</span>
+            </span>
+            <div className="min-w-0">
+              <p className={clsx("font-medium", s.done && "text-ink-3 line-through")}>{s.title}</p>
+              {!s.done && <p className="text-sm text-ink-3">{s.text}</p>}
+              {!s.done && s.action && <p className="mt-1 text-sm">{s.action}</p>}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}

@@ -1,0 +1,1 @@
+export default function Connect() { return <h1>Connect</h1> }

@@ -1,0 +1,1 @@
+export default function ConnectReturn() { return <h1>ConnectReturn</h1> }

@@ -1,0 +1,1 @@
+export default function ConnectionPage() { return <h1>ConnectionPage</h1> }

@@ -1,0 +1,1 @@
+export default function FirstSync() { return <h1>FirstSync</h1> }

@@ -1,0 +1,1 @@
+export default function Import() { return <h1>Import</h1> }

@@ -1,0 +1,1 @@
+export default function ImportPage() { return <h1>ImportPage</h1> }

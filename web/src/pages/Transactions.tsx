@@ -1,0 +1,1 @@
+export default function Transactions() { return <h1>Transactions</h1> }
