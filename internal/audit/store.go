@@ -1,0 +1,64 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// row is an entry as it is stored.
+type row struct {
+	id               id.Entry
+	at               time.Time
+	actor            id.User
+	kind, name       string
+	subject          id.User
+	verb, object     string
+	request, address string
+	detail           []byte
+}
+
+func insert(ctx context.Context, tx pgx.Tx, r row) error {
+	return postgres.Exec(ctx, tx, `
+		insert into audit_entries
+			(id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail)
+		values
+			(@id, @at, @actor, @kind, @name, @subject, @verb, @object, @request, @address, @detail)`,
+		postgres.Args{
+			"id": r.id, "at": r.at, "actor": r.actor, "kind": r.kind, "name": r.name, "subject": r.subject,
+			"verb": r.verb, "object": r.object, "request": r.request, "address": r.address, "detail": r.detail,
+		})
+}
+
+// Page says which entries to list: at most Limit of them (1 to 200), older than
+// the entry Before, or the newest ones if Before is zero.
+type Page struct {
+	Before id.Entry
+	Limit  int
+}
+
+// ListFor returns the entries that concern subject, newest first. The last
+// one's id is the next page's Before; a page shorter than its limit is the last.
+func ListFor(ctx context.Context, db postgres.DB, subject id.User, p Page) ([]Line, error) {
+	p.Limit = min(max(p.Limit, 1), 200)
+	// Entries of one moment are told apart by their id, so none is skipped or
+	// shown twice when a page ends between them.
+	lines, err := postgres.Many[Line](ctx, db, `
+		select id, at, actor_id, actor_kind, actor_name, verb, object, request_id, address, detail
+		from audit_entries
+		where subject_id = @subject
+		  and (@before::uuid is null
+		       or (at, id) < (select at, id from audit_entries where id = @before and subject_id = @subject))
+		order by at desc, id desc
+		limit @limit`,
+		postgres.Args{"subject": subject, "before": p.Before, "limit": p.Limit})
+	if err != nil {
+		return nil, fmt.Errorf("list audit entries: %w", err)
+	}
+	return lines, nil
+}
