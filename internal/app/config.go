@@ -1,0 +1,86 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/identity"
+	"flint/internal/platform/mail"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/postgres/private"
+	"flint/internal/platform/web"
+	"flint/internal/provider/marketdata"
+	"flint/internal/provider/snaptrade"
+	"flint/internal/provider/teller"
+	"flint/internal/session"
+)
+
+// Config is everything that can be set, gathered from the packages that use it.
+// docs/CONFIGURATION.md explains each variable.
+type Config struct {
+	// Listen is the address of the HTTP server.
+	Listen string `env:"FLINT_LISTEN,default=127.0.0.1:8080"`
+	// Origin is where people reach Flint. Links and cookies follow it.
+	Origin config.Origin `env:"FLINT_ORIGIN"`
+	// State is the folder for what Flint keeps on disk: the key ring and, when
+	// DATABASE_URL isn't set, the database. Default: the user's state folder.
+	State string `env:"FLINT_STATE"`
+	// KeyRing is the file with the keys that seal secrets. Default: keyring in State.
+	KeyRing string `env:"FLINT_KEYRING"`
+	// Demo switches the demo's banner on and says where its sandbox is.
+	Demo Demo
+
+	Database   postgres.Config
+	Web        web.Config
+	Mail       mail.Config
+	Identity   identity.Config
+	Session    session.Config
+	Teller     teller.Config
+	Snaptrade  snaptrade.Config
+	MarketData marketdata.Config
+}
+
+// Demo is set by `flint demo` alone.
+type Demo struct {
+	// SandboxURL is the page of the sandbox: simulate, inbox. Empty: no demo.
+	SandboxURL string `env:"FLINT_DEMO_SANDBOX"`
+}
+
+// Validate says what can't work together. config.Load calls it.
+func (c Config) Validate() error {
+	var faults []error
+	if c.Origin.IsZero() {
+		faults = append(faults, errors.New("FLINT_ORIGIN: must be set to where people reach Flint, such as https://flint.example"))
+	}
+	if !c.Identity.NewUserTier.Valid() {
+		faults = append(faults, fmt.Errorf("FLINT_NEW_USER_TIER: must be one of %s, %s, %s, %s", access.Free, access.Basic, access.Pro, access.Premium))
+	}
+	return errors.Join(faults...)
+}
+
+// stateDir returns the state folder, made if it wasn't there.
+func (c Config) stateDir() (string, error) {
+	dir := c.State
+	if dir == "" {
+		var err error
+		if dir, err = private.DefaultDir(); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the database's user must be able to enter it; what is secret inside is 0600
+		return "", fmt.Errorf("make the state folder: %w", err)
+	}
+	return dir, nil
+}
+
+func (c Config) keyRing() (string, error) {
+	if c.KeyRing != "" {
+		return c.KeyRing, nil
+	}
+	dir, err := c.stateDir()
+	return filepath.Join(dir, "keyring"), err
+}
