@@ -323,3 +323,22 @@ func TestAClientThatLeavesIsNoFailure(t *testing.T) {
 		t.Errorf("logged as a failure:\n%s", h.log)
 	}
 }
+
+func TestACallIsTakenBackOnlyWhenItTurnsOutWell(t *testing.T) {
+	t.Parallel()
+	undone := make(chan string, 9)
+	h := build(t, func(c *web.Config) {
+		c.Limit = func(_ context.Context, p string, _ access.Actor, _ netip.Addr) (web.Decision, error) {
+			return web.Decision{Allowed: true, Undo: func() { undone <- p }}, nil
+		}
+	})
+	h.web.Do(t, webtest.Scenario{Path: "/api/greet", Body: `{"email":"a@b.example","password":"short"}`})
+	h.web.Do(t, webtest.Scenario{Path: "/api/greet", Body: `{`})
+	if len(undone) != 0 {
+		t.Error("a refused call was taken back")
+	}
+	h.web.Do(t, webtest.Scenario{Path: "/api/greet", Body: `{"email":"a@b.example","password":"hunter2hunter2"}`})
+	if len(undone) != 1 {
+		t.Error("a good call was counted")
+	}
+}

@@ -16,6 +16,7 @@ type Decision struct {
 	Allowed bool
 	Retry   time.Duration // if not allowed: exactly this long until it would be
 	Quotas  []Quota       // every limit that was looked at, all at one instant
+	Undo    func()        // takes the call back; if set, it's called when the answer isn't an error
 }
 
 // Quota is the state of one limit.
@@ -28,19 +29,24 @@ type Quota struct {
 }
 
 // limit counts the call and tells the caller how much is left, allowed or not.
-func (s *Server) limit(w http.ResponseWriter, r *http.Request, op Op, actor access.Actor) error {
+// It returns what to do when the call has turned out well.
+func (s *Server) limit(w http.ResponseWriter, r *http.Request, op Op, actor access.Actor) (well func(), err error) {
+	well = func() {}
 	if op.Limit == "none" {
-		return nil
+		return well, nil
 	}
 	d, err := s.cfg.Limit(r.Context(), op.Limit, actor, eventOf(r.Context()).addr)
 	if err != nil {
-		return fmt.Errorf("count against limit %s: %w", op.Limit, err)
+		return well, fmt.Errorf("count against limit %s: %w", op.Limit, err)
 	}
 	d.headers(w.Header())
 	if d.Allowed {
-		return nil
+		if d.Undo != nil {
+			well = d.Undo
+		}
+		return well, nil
 	}
-	return fault.After(ErrTooMany, max(d.Retry, time.Second))
+	return well, fault.After(ErrTooMany, max(d.Retry, time.Second))
 }
 
 // headers writes X-RateLimit-* for the tightest quota (Reset in seconds from

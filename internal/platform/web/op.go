@@ -118,7 +118,8 @@ func (s *Server) mount(op Op, h http.Handler) {
 		}
 		ev.actor = actor
 		r = r.WithContext(access.With(r.Context(), actor))
-		if err := s.limit(w, r, op, actor); err != nil {
+		well, err := s.limit(w, r, op, actor)
+		if err != nil {
 			Problem(w, r, err)
 			return
 		}
@@ -129,6 +130,9 @@ func (s *Server) mount(op Op, h http.Handler) {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Minute))
 		}
 		h.ServeHTTP(w, r)
+		if ev.code == "" { // no problem was answered
+			well()
+		}
 	})
 }
 

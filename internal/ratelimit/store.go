@@ -1,0 +1,218 @@
+package ratelimit
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Store keeps the counts.
+type Store interface {
+	// Take decides several limits at one instant: all of them count the call,
+	// or, if one refuses, none does.
+	Take(ctx context.Context, takes []Take) (Outcome, error)
+	// Undo takes back a call that Take counted. It does nothing if the counts
+	// have been forgotten since.
+	Undo(ctx context.Context, r Receipt) error
+}
+
+// Take is one limit for one key.
+type Take struct {
+	Key   Key
+	Limit Limit
+}
+
+// Key names what is counted and for whom.
+type Key struct {
+	Rule string // policy and numbers
+	Kind byte   // of ID: address, user, identifier
+	ID   [16]byte
+}
+
+// Outcome is a Store's decision.
+type Outcome struct {
+	Allowed bool
+	Retry   time.Duration // if refused: exactly this long until it would be allowed
+	Quotas  [][]Quota     // by take, after this call
+	Receipt Receipt
+}
+
+// Receipt is what Undo needs.
+type Receipt struct {
+	Takes []Take
+	At    int64
+}
+
+const (
+	shards   = 64
+	sample   = 8 // entries looked at to find one to forget
+	sweep    = 2 // entries looked at for each new one
+	fallback = 200_000
+)
+
+// Memory is a Store for one node. It holds a limited number of keys; when they
+// are used up it forgets those that would soonest have stopped to matter.
+type Memory struct {
+	now    func() time.Time
+	start  time.Time
+	most   int // keys per shard
+	seed   maphash.Seed
+	shards [shards]shard
+}
+
+type shard struct {
+	mu   sync.Mutex
+	keys map[Key]*entry
+	now  int64 // the latest time seen: a clock that steps back stands still instead
+}
+
+type entry struct {
+	state
+	limit Limit
+	end   int64 // after which it's nothing
+}
+
+// NewMemory returns an empty store for about keys keys (0: 200,000, some 40 MB
+// at worst). now defaults to time.Now.
+func NewMemory(keys int, now func() time.Time) *Memory {
+	if keys <= 0 {
+		keys = fallback
+	}
+	if now == nil {
+		now = time.Now
+	}
+	m := &Memory{now: now, start: now(), most: max(keys/shards, 1), seed: maphash.MakeSeed()}
+	for i := range m.shards {
+		m.shards[i].keys = map[Key]*entry{}
+	}
+	return m
+}
+
+// Take implements Store.
+func (m *Memory) Take(_ context.Context, takes []Take) (Outcome, error) {
+	now := int64(m.now().Sub(m.start))
+	places := m.lock(takes)
+	defer m.unlock(places)
+	for _, p := range places {
+		now = max(now, m.shards[p].now)
+	}
+	for _, p := range places {
+		m.shards[p].now = now
+	}
+
+	out := Outcome{Allowed: true}
+	entries := make([]*entry, len(takes))
+	for i, t := range takes {
+		e := m.shards[m.place(t.Key)].keys[t.Key]
+		if e == nil || e.end <= now {
+			e = &entry{limit: t.Limit}
+		}
+		entries[i] = e
+		if wait := e.wait(t.Limit, now); wait > 0 {
+			out.Allowed = false
+			out.Retry = max(out.Retry, time.Duration(wait))
+		}
+	}
+	for i, t := range takes {
+		e := entries[i]
+		if out.Allowed {
+			e.take(t.Limit, now)
+			e.end = e.until(t.Limit)
+			m.shards[m.place(t.Key)].keep(t.Key, e, m.most, now)
+		}
+		out.Quotas = append(out.Quotas, e.quotas(t.Limit, now))
+	}
+	if out.Allowed {
+		out.Receipt = Receipt{takes, now}
+	}
+	return out, nil
+}
+
+// Undo implements Store.
+func (m *Memory) Undo(_ context.Context, r Receipt) error {
+	places := m.lock(r.Takes)
+	defer m.unlock(places)
+	for _, t := range r.Takes {
+		if e := m.shards[m.place(t.Key)].keys[t.Key]; e != nil {
+			e.undo(t.Limit, r.At)
+			e.end = e.until(t.Limit)
+		}
+	}
+	return nil
+}
+
+// Len returns how many keys are held, for metrics.
+func (m *Memory) Len() int {
+	n := 0
+	for i := range m.shards {
+		m.shards[i].mu.Lock()
+		n += len(m.shards[i].keys)
+		m.shards[i].mu.Unlock()
+	}
+	return n
+}
+
+// place returns the shard of k. The seed is this process's own, so nobody
+// outside can choose keys that meet in one shard.
+func (m *Memory) place(k Key) int { return int(maphash.Comparable(m.seed, k) % shards) }
+
+// lock locks the shards of all takes, in order, so that two calls with the same
+// shards never wait for each other in a circle.
+func (m *Memory) lock(takes []Take) []int {
+	places := make([]int, 0, len(takes))
+	for _, t := range takes {
+		places = append(places, m.place(t.Key))
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	for _, p := range places {
+		m.shards[p].mu.Lock()
+	}
+	return places
+}
+
+func (m *Memory) unlock(places []int) {
+	for _, p := range places {
+		m.shards[p].mu.Unlock()
+	}
+}
+
+// keep stores e under k, and forgets something if that's one too many.
+func (s *shard) keep(k Key, e *entry, most int, now int64) {
+	if _, known := s.keys[k]; !known {
+		s.tidy(sweep, now)
+		if len(s.keys) >= most {
+			s.evict(now)
+		}
+	}
+	s.keys[k] = e
+}
+
+// tidy looks at a few entries (Go begins a map's iteration anywhere) and drops
+// those that are over.
+func (s *shard) tidy(n int, now int64) {
+	for k, e := range s.keys {
+		if n--; n < 0 {
+			return
+		}
+		if e.end <= now {
+			delete(s.keys, k)
+		}
+	}
+}
+
+// evict drops the entry of a sample that would soonest have been over.
+func (s *shard) evict(now int64) {
+	n, soonest, end := 0, Key{}, int64(0)
+	for k, e := range s.keys {
+		if n == 0 || e.end < end {
+			soonest, end = k, e.end
+		}
+		if n++; n >= sample || end <= now {
+			break
+		}
+	}
+	delete(s.keys, soonest)
+}
