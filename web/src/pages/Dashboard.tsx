@@ -93,7 +93,7 @@ function Filled({ data }: { data: Data | undefined }) {
   return (
     <>
       <NetWorth data={data} />
-      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
         <div className="space-y-5">
           <Card
             id="accounts"
@@ -140,7 +140,7 @@ function NetWorth({ data }: { data: Data | undefined }) {
               <Skeleton className="my-2 h-8 w-56" />
             </Loading>
           )}
-          <p className="flex h-6 items-center gap-2 text-sm text-ink-3">
+          <p className="flex min-h-6 flex-wrap items-center gap-x-2 text-sm text-ink-3">
             <Change period={period} data={data} /> {history && words}
           </p>
         </div>
