@@ -249,7 +249,8 @@ func (l *life) invest(at time.Time) {
 		return
 	}
 	month := int(world.DayOf(at)-l.first) / 30
-	money := dollars(l.plan.Monthly).Add(l.book.units(l.plan.Fund).Div(dollars(15)).Round(0)) // idle money is put to work slowly
+	idle := decimal.Max(decimal.Zero, l.book.units(l.plan.Fund).Sub(dollars(3000))) // put to work slowly
+	money := dollars(l.plan.Monthly).Mul(decimal.New(96, -2)).Add(idle.Div(dollars(15))).Round(0)
 	if l.plan.Margin {
 		money = money.Add(dollars(int64(month%5) * 90)) // a little more than there is
 	}

@@ -3,6 +3,7 @@ package snaptrade
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -188,7 +189,7 @@ func (s *API) visit(in loginBody) (session, error) {
 	}
 	if in.CustomRedirect != "" {
 		u, err := url.Parse(in.CustomRedirect)
-		if err != nil || u.Host == "" && u.Opaque == "" || u.Scheme == "javascript" || u.Scheme == "data" {
+		if err != nil || u.Scheme == "" || slices.Contains([]string{"javascript", "data", "vbscript", "blob", "file"}, u.Scheme) {
 			return v, errInput
 		}
 	}
