@@ -118,7 +118,7 @@ func (s *Server) docsOf() docView {
 			if len(op.Tags) > 0 {
 				tag = op.Tags[0]
 			}
-			groups[tag] = append(groups[tag], op.view(strings.ToUpper(method), path))
+			groups[tag] = append(groups[tag], op.view(strings.ToUpper(method), path, doc.Components.Schemas))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
@@ -135,7 +135,7 @@ func byMethod(a, b string) int {
 	return cmp.Compare(strings.Index(order, a), strings.Index(order, b))
 }
 
-func (op specOp) view(method, path string) docOp {
+func (op specOp) view(method, path string, known map[string]specSchema) docOp {
 	v := docOp{Method: method, Path: path, ID: op.OperationID, Summary: op.Summary, Description: op.Description,
 		Needs: op.Needs, Limit: op.Limit}
 	for _, p := range op.Parameters {
@@ -143,7 +143,7 @@ func (op specOp) view(method, path string) docOp {
 		v.Params = append(v.Params, docField{Name: p.Name, Type: name, Ref: ref, Note: strings.TrimSpace(p.In + " " + p.Description), Required: p.Required})
 	}
 	for _, kind := range slices.Sorted(maps.Keys(op.RequestBody.Content)) {
-		v.Takes = append(v.Takes, op.RequestBody.Content[kind].view("", kind))
+		v.Takes = append(v.Takes, op.RequestBody.Content[kind].view("", kind, known))
 		v.Body = size(op.MaxBody)
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
@@ -155,7 +155,7 @@ func (op specOp) view(method, path string) docOp {
 			v.Gives = append(v.Gives, docMedia{Status: status})
 		}
 		for _, kind := range slices.Sorted(maps.Keys(r.Content)) {
-			v.Gives = append(v.Gives, r.Content[kind].view(status, kind))
+			v.Gives = append(v.Gives, r.Content[kind].view(status, kind, known))
 		}
 	}
 	return v
@@ -168,9 +168,16 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%d KiB", bytes>>10)
 }
 
-func (m specMedia) view(status, kind string) docMedia {
-	name, ref := m.Schema.name()
-	return docMedia{Status: status, Kind: kind, Type: name, Ref: ref, Fields: m.Schema.fields()}
+// view shows a body with its fields, also those of the type that it refers to.
+func (m specMedia) view(status, kind string, known map[string]specSchema) docMedia {
+	v := docMedia{Status: status, Kind: kind, Fields: m.Schema.fields()}
+	v.Type, v.Ref = m.Schema.name()
+	if v.Ref != "" {
+		v.Fields = known[v.Ref].fields()
+	} else if m.Schema.Format == "binary" {
+		v.Type = ""
+	}
+	return v
 }
 
 // fields lists the properties of an object, required ones first.

@@ -230,11 +230,10 @@ func (n *namer) name(t reflect.Type, hint string) string {
 	if got, ok := n.given[key]; ok {
 		return got
 	}
-	base := huma.DefaultSchemaNamer(t, hint)
+	base := camel(huma.DefaultSchemaNamer(t, hint))
 	pkg := path.Base(t.PkgPath())
 	exported := t.Name() != "" && t.Name()[0] >= 'A' && t.Name()[0] <= 'Z'
 	if t.PkgPath() != "" && !exported && !strings.HasPrefix(strings.ToLower(base), pkg) {
-		base = huma.DefaultSchemaNamer(t, hint)
 		base = strings.ToUpper(pkg[:1]) + pkg[1:] + base
 	}
 	name := base
@@ -252,4 +251,16 @@ func (n *namer) name(t reflect.Type, hint string) string {
 	}
 	n.given[key] = name
 	return name
+}
+
+// camel turns an operation's id, which nameless types are named for, into a
+// type's name.
+func camel(name string) string {
+	parts := strings.Split(name, "-")
+	for i, p := range parts {
+		if p != "" {
+			parts[i] = strings.ToUpper(p[:1]) + p[1:]
+		}
+	}
+	return strings.Join(parts, "")
 }
