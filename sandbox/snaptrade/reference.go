@@ -202,7 +202,7 @@ type symbol struct {
 	Type        symbolType  `json:"type"`
 	FIGI        *string     `json:"figi_code"`
 	FIGIs       *struct{}   `json:"figi_instrument"`
-	Currencies  []*currency `json:"currencies"`
+	Currencies  []*currency `json:"currencies,omitempty"` // of search results only
 }
 
 type symbolType struct {
@@ -222,8 +222,15 @@ func (s *API) symbolOf(in prices.Instrument) *symbol {
 	t := typeCodes[in.Kind]
 	return &symbol{
 		ID: s.symbolID(in.Symbol), Symbol: in.Symbol, Raw: in.Raw, Description: in.Name, Currency: s.currency(in.Currency),
-		Exchange: s.exchangeOf(in), Type: symbolType{s.uid("type", t[0]), t[0], t[1], true}, Currencies: []*currency{s.currency(in.Currency)},
+		Exchange: s.exchangeOf(in), Type: symbolType{s.uid("type", t[0]), t[0], t[1], true},
 	}
+}
+
+// universal is a symbol as searches show it.
+func (s *API) universal(in prices.Instrument) *symbol {
+	out := s.symbolOf(in)
+	out.Currencies = []*currency{out.Currency}
+	return out
 }
 
 // optionSymbol is an option's symbol in an activity.
@@ -262,7 +269,7 @@ func (s *API) searchSymbols(r *http.Request) (any, error) {
 	out := []*symbol{}
 	for _, i := range prices.Instruments() {
 		if strings.Contains(strings.ToLower(i.Symbol+" "+i.Name), wanted) && len(out) < 20 {
-			out = append(out, s.symbolOf(i))
+			out = append(out, s.universal(i))
 		}
 	}
 	return out, nil
@@ -278,7 +285,7 @@ func (s *API) searchAccountSymbols(r *http.Request, userID string) (any, error) 
 func (s *API) symbolDetail(r *http.Request) (any, error) {
 	for _, in := range prices.Instruments() {
 		if q := r.PathValue("query"); strings.EqualFold(q, in.Symbol) || q == s.symbolID(in.Symbol) {
-			return s.symbolOf(in), nil
+			return s.universal(in), nil
 		}
 	}
 	return nil, errNotFound
