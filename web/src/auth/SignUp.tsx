@@ -1,0 +1,93 @@
+import { MailCheck } from "lucide-react"
+import { useState } from "react"
+import { api, ask } from "../api/client"
+import { Button } from "../ui/Button"
+import { Input } from "../ui/Field"
+import { Heading, useApp } from "./Frame"
+import { FormProblem, Notice } from "./Notice"
+import { useSubmit } from "./useSubmit"
+
+export function SignUp() {
+  const [email, setEmail] = useState("")
+  const { busy, error, answer, onSubmit } = useSubmit(({ firstName = "", email = "", password = "" }) => {
+    setEmail(email.trim())
+    return ask(
+      api.POST("/api/auth/public-register", { body: { firstName: firstName.trim(), email: email.trim(), password } }),
+    )
+  })
+  if (answer) return <Sent email={email} />
+  return (
+    <>
+      <Heading title="Create your account">
+        Already have one?{" "}
+        <a href="/signin" className="prose-link">
+          Sign in
+        </a>
+      </Heading>
+      <form onSubmit={onSubmit} className="space-y-4">
+        <FormProblem error={error} />
+        <Input
+          label="First name"
+          name="firstName"
+          autoComplete="given-name"
+          required
+          autoFocus
+          maxLength={80}
+          error={error?.field("firstName")}
+        />
+        <Input label="E-mail" name="email" type="email" autoComplete="username" required error={error?.field("email")} />
+        <Input
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={8}
+          hint="A few words that only you would put together are best."
+          error={error?.field("password")}
+        />
+        <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
+          Create account
+        </Button>
+      </form>
+    </>
+  )
+}
+
+/** The same whether or not the address was known: the mail tells, to its owner alone. */
+function Sent({ email }: { email: string }) {
+  const app = useApp()
+  const resend = useSubmit(() => ask(api.POST("/api/auth/resend-verification", { body: { email } })))
+  return (
+    <>
+      <span className="mb-5 inline-flex size-12 items-center justify-center rounded-xl bg-accent-soft text-accent">
+        <MailCheck className="size-6" aria-hidden="true" />
+      </span>
+      <Heading title="Look in your inbox">
+        We’ve written to <strong className="font-medium text-ink">{email}</strong>. Follow the link in the mail to finish.
+      </Heading>
+      <form onSubmit={resend.onSubmit} className="space-y-4">
+        {resend.answer && <Notice tone="good">{resend.answer.message || "Sent again."}</Notice>}
+        <FormProblem error={resend.error} />
+        {app?.demo && (
+          <a
+            href={app.demo.inboxUrl}
+            target="_blank"
+            rel="noopener noreferrer"
+            className="flex h-11 items-center justify-center rounded-md bg-accent-fill px-5 text-lg font-medium text-on-accent hover:bg-accent-hover"
+          >
+            Open the demo’s inbox
+          </a>
+        )}
+        <Button type="submit" size="lg" className="w-full" busy={resend.busy} disabled={resend.answer !== undefined}>
+          Send the mail again
+        </Button>
+        <p className="text-center">
+          <a href="/signin" className="prose-link">
+            Back to sign in
+          </a>
+        </p>
+      </form>
+    </>
+  )
+}
