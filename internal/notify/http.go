@@ -7,8 +7,8 @@ import (
 	"flint/internal/platform/web"
 )
 
-// Register declares the operations.
-func (h *Hub) Register(api *web.Server) {
+// Operations declares the operations.
+func (h *Hub) Operations(api *web.Server) {
 	web.Raw(api, web.Op{
 		Method: "GET", Path: "/api/events", ID: "stream-events", Tag: "events",
 		Summary: "Stream live events",

@@ -233,7 +233,7 @@ func TestTheStreamOverHTTP(t *testing.T) {
 			return web.Decision{Allowed: policy == "stream"}, nil
 		},
 	})
-	h.Register(s)
+	h.Operations(s)
 	c := webtest.New(t, s.Handler(), origin)
 	c.Run(t, webtest.Scenario{Name: "strangers hear nothing", Path: "/api/events", Status: 401, Contains: []string{"NO_TOKEN"}})
 

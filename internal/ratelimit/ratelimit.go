@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"flint/internal/access"
@@ -28,7 +29,8 @@ import (
 type Limiter struct {
 	store    Store
 	policies map[string]Policy
-	pepper   []byte // keeps identifiers from being readable in the store
+	order    []string // of the table
+	pepper   []byte   // keeps identifiers from being readable in the store
 }
 
 // New returns a Limiter over store. With no policies given it uses Policies().
@@ -47,17 +49,14 @@ func New(store Store, policies ...Policy) *Limiter {
 			panic("ratelimit: " + p.Name + " is declared twice")
 		}
 		l.policies[p.Name] = p
+		l.order = append(l.order, p.Name)
 	}
 	return l
 }
 
 // Names lists the policies, for web.Config.Policies.
 func (l *Limiter) Names() []string {
-	var names []string
-	for name := range l.policies {
-		names = append(names, name)
-	}
-	return names
+	return slices.Clone(l.order)
 }
 
 // Allow counts one call of actor from addr against the named policy, if every
@@ -136,10 +135,8 @@ func (l *Limiter) key(p Policy, c caller, limit Limit) Key {
 // Describe lists the policies in the order of the table, for `flint limits`.
 func (l *Limiter) Describe() []Policy {
 	var ps []Policy
-	for _, p := range Policies() {
-		if mine, ok := l.policies[p.Name]; ok {
-			ps = append(ps, mine)
-		}
+	for _, name := range l.order {
+		ps = append(ps, l.policies[name])
 	}
 	return ps
 }

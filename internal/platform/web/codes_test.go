@@ -8,6 +8,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"flint/internal/access"
 	"flint/internal/fault"
 	"flint/internal/platform/web"
 )
@@ -82,8 +85,11 @@ func TestProblemsAreListed(t *testing.T) {
 
 // status asks the package itself.
 func status(d declared) string {
+	s := web.New(web.Config{Origin: origin, Log: slog.New(slog.DiscardHandler)})
+	web.Raw(s, web.Op{Method: "GET", Path: "/api/problem", Summary: "Refuse", Needs: access.Public, Limit: "none"},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { web.Problem(w, r, fault.New(d.kind, d.code, d.detail)) }))
 	w := httptest.NewRecorder()
-	web.Problem(w, httptest.NewRequest("GET", "/", nil), fault.New(d.kind, d.code, d.detail))
+	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", origin+"/api/problem", nil))
 	return strconv.Itoa(w.Code)
 }
 

@@ -1,7 +1,10 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"mime/multipart"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -49,6 +52,7 @@ func TestProblemsAreComplete(t *testing.T) {
 		webtest.Scenario{Name: "not found", Path: "/api/fail/else", Status: 404, Contains: []string{`"code":"not_found"`}},
 		webtest.Scenario{Name: "no such operation", Path: "/api/nothing/here", Status: 404, Contains: []string{`"code":"no_such_operation"`}, NeverContains: []string{"nothing/here"},
 			Headers: map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"}},
+		webtest.Scenario{Name: "the root of the API", Path: "/api", Status: 404, Contains: []string{`"code":"no_such_operation"`}},
 		webtest.Scenario{Name: "wrong method", Method: "DELETE", Path: "/api/greet", Status: 405, Contains: []string{`"code":"method_not_allowed"`}, Headers: map[string]string{"Allow": "POST, OPTIONS"}},
 		webtest.Scenario{Name: "wrong method with a path parameter", Method: "POST", Path: "/api/things/x", Status: 405, Headers: map[string]string{"Allow": "GET, HEAD, OPTIONS"}},
 		webtest.Scenario{Name: "options only tells", Method: "OPTIONS", Path: "/api/greet", Header: map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},
@@ -340,5 +344,52 @@ func TestACallIsTakenBackOnlyWhenItTurnsOutWell(t *testing.T) {
 	h.web.Do(t, webtest.Scenario{Path: "/api/greet", Body: `{"email":"a@b.example","password":"hunter2hunter2"}`})
 	if len(undone) != 1 {
 		t.Error("a good call was counted")
+	}
+}
+
+func TestRawOperationsTakeOnlyTheirKind(t *testing.T) {
+	t.Parallel()
+	h := build(t, nil)
+	web.Raw(h.Server, web.Op{Method: "POST", Path: "/api/upload", Summary: "Upload", Needs: access.Public, Limit: "none", MaxBody: 4 << 20, Accepts: "multipart/form-data"},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f, head, err := r.FormFile("file")
+			if err != nil {
+				web.Problem(w, r, fmt.Errorf("read upload: %w", err))
+				return
+			}
+			defer f.Close()
+			fmt.Fprintf(w, "%s %d", head.Filename, head.Size)
+		}))
+	form := func(size int) ([]byte, map[string]string) {
+		var b bytes.Buffer
+		m := multipart.NewWriter(&b)
+		part, err := m.CreateFormFile("file", "june.ofx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = part.Write(bytes.Repeat([]byte("x"), size))
+		_ = m.Close()
+		return b.Bytes(), map[string]string{"Content-Type": m.FormDataContentType()}
+	}
+	small, kind := form(3 << 20)
+	large, kindOfLarge := form(5 << 20)
+	h.web.Run(t,
+		webtest.Scenario{Name: "a file", Path: "/api/upload", Body: small, Header: kind, Status: 200, Contains: []string{"june.ofx 3145728"}},
+		webtest.Scenario{Name: "too large a file", Path: "/api/upload", Body: large, Header: kindOfLarge, Status: 413},
+		webtest.Scenario{Name: "JSON", Path: "/api/upload", Body: "{}", Status: 415},
+	)
+}
+
+func TestAPolicyCantBeSmuggledInThroughAnOrigin(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"https://x.example; script-src *", "'unsafe-inline'", "*", "javascript:alert(1)", "https://x.example https://y.example"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q starts", source)
+				}
+			}()
+			web.New(web.Config{Origin: origin, ConnectScripts: []string{source}})
+		}()
 	}
 }

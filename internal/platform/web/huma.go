@@ -38,9 +38,9 @@ func (c *capture) take() http.HandlerFunc {
 // newAPI sets huma up: JSON only, no pages of its own, errors through quiet.
 func newAPI(s *Server) huma.API {
 	s.capture.ServeMux = http.NewServeMux()
-	names := namer{taken: map[string]reflect.Type{}, given: map[named]string{}}
+	s.names = &namer{taken: map[string]reflect.Type{}, given: map[named]string{}}
 	format := huma.Format{Marshal: marshal, Unmarshal: json.Unmarshal}
-	registry := huma.NewMapRegistry("#/components/schemas/", names.name)
+	registry := huma.NewMapRegistry("#/components/schemas/", s.names.name)
 	return huma.NewAPI(huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -177,6 +177,7 @@ func sentence(message string) string {
 
 // operation is op in huma's words.
 func (s *Server) operation(op Op) huma.Operation {
+	s.names.tag = camel(op.Tag)
 	desc := huma.Operation{
 		Method: op.Method, Path: op.Path, OperationID: op.ID,
 		Summary: op.Summary, Description: op.Description, DefaultStatus: op.Status,
@@ -205,6 +206,7 @@ func (s *Server) problemSchema() *huma.Schema {
 // namer gives each Go type a schema name of its own, since features use the
 // same unexported names for their inputs and outputs.
 type namer struct {
+	tag   string // of the operation that is being declared
 	taken map[string]reflect.Type
 	given map[named]string
 }
@@ -214,8 +216,9 @@ type named struct {
 	hint string
 }
 
-// name returns the type's name, with the package's before it if it's taken or
-// unexported, and a number as the last resort.
+// name returns the type's name; with the package's before it, or for nameless
+// types the feature's, if it's taken or unexported; and a number as the last
+// resort.
 func (n *namer) name(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -238,8 +241,12 @@ func (n *namer) name(t reflect.Type, hint string) string {
 	}
 	name := base
 	if t.Kind() == reflect.Struct {
-		if other, ok := n.taken[name]; ok && other != t && t.PkgPath() != "" {
-			name = strings.ToUpper(pkg[:1]) + pkg[1:] + base
+		if other, ok := n.taken[name]; ok && other != t {
+			if t.PkgPath() == "" {
+				name = n.tag + base
+			} else {
+				name = strings.ToUpper(pkg[:1]) + pkg[1:] + base
+			}
 		}
 		for i := 2; ; i++ {
 			if other, ok := n.taken[name]; !ok || other == t {

@@ -145,7 +145,7 @@ func (s *Server) secure(h http.Header) {
 // method OPTIONS might ask of another site.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api := strings.HasPrefix(r.URL.Path, "/api/")
+		api := r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
 		if api {
 			w.Header().Set("Cache-Control", "no-store")
 		}

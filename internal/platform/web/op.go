@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +60,9 @@ func Handle[I, O any](s *Server, op Op, fn func(ctx context.Context, in *I) (*O,
 func Raw(s *Server, op Op, h http.Handler) {
 	op = s.declare(op)
 	s.documentRaw(op)
+	if op.Accepts != "" {
+		h = only(op.Accepts, h)
+	}
 	s.mount(op, h)
 }
 
@@ -127,7 +131,9 @@ func (s *Server) mount(op Op, h http.Handler) {
 			r.Body = http.MaxBytesReader(w, r.Body, op.MaxBody)
 		}
 		if op.MaxBody > 1<<20 { // an upload may be slow, but not endless
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Minute))
+			rc, until := http.NewResponseController(w), time.Now().Add(5*time.Minute)
+			_ = rc.SetReadDeadline(until)
+			_ = rc.SetWriteDeadline(until.Add(s.cfg.HandlerWrites))
 		}
 		h.ServeHTTP(w, r)
 		if ev.code == "" { // no problem was answered
@@ -211,6 +217,18 @@ func isJSON(h http.Header) error {
 	return nil
 }
 
+// only refuses a body of another media type than kind.
+func only(kind string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if r.ContentLength != 0 && (err != nil || got != kind) {
+			Problem(w, r, fault.About(ErrMediaType, "header.Content-Type", "must be "+kind))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // noSuchOperation answers what no operation matches: 405 if the address exists
 // for another method (204 for OPTIONS, which only asks), else 404.
 func (s *Server) noSuchOperation(w http.ResponseWriter, r *http.Request) {
@@ -232,7 +250,7 @@ func (s *Server) methods(r *http.Request) []string {
 	var allowed []string
 	for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 		probe := &http.Request{Method: m, URL: r.URL, Host: r.Host, Header: http.Header{}}
-		if _, pattern := s.mux.Handler(probe); pattern != "/api/" && pattern != "/" && pattern != "" {
+		if _, pattern := s.mux.Handler(probe); !slices.Contains([]string{"", "/", "/api", "/api/"}, pattern) {
 			allowed = append(allowed, m)
 		}
 	}

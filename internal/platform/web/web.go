@@ -47,8 +47,9 @@ import (
 // environment, the others are plugged in by package app.
 type Config struct {
 	// Origin is where people reach Flint, as the browser shows it. Its host is
-	// the only one that is answered, its scheme decides about HSTS.
-	Origin string `env:"FLINT_ORIGIN,default=http://localhost:8080"`
+	// the only one that is answered, its scheme decides about HSTS. Default:
+	// http://localhost:8080.
+	Origin string `env:"FLINT_ORIGIN"`
 	// Hosts are further Host headers to answer, with their port if they have one.
 	Hosts []string `env:"FLINT_HOSTS"`
 	// TrustedProxies are the networks (CIDR) whose X-Forwarded-For is believed.
@@ -94,9 +95,10 @@ type Op struct {
 	CrossSite bool
 
 	// For Raw, the description has no types to read from, so these say it: values
-	// whose types are the body in (In) and out (Out), and their media types.
+	// whose types are the body in (In) and out (Out), and their media types, by
+	// default application/json. A body that isn't of a declared Accepts is refused.
 	In, Out          any
-	Accepts, Produce string // default application/json
+	Accepts, Produce string
 }
 
 // Route is an operation as it is listed: a door and its lock.
@@ -115,6 +117,7 @@ type Server struct {
 	policies map[string]bool
 	mux      *http.ServeMux
 	api      huma.API
+	names    *namer
 	capture  capture
 	csrf     *http.CrossOriginProtection
 	routes   []Route
@@ -164,8 +167,14 @@ func New(cfg Config) *Server {
 	if err := s.csrf.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		panic("web: " + err.Error())
 	}
+	for _, source := range slices.Concat(cfg.ConnectScripts, cfg.ConnectFrames) {
+		if u, err := url.Parse(source); err != nil || u.Host == "" || strings.ContainsAny(source, ";,'\" \t\r\n") {
+			panic(fmt.Sprintf("web: %q is no origin that a page may load from", source))
+		}
+	}
 	s.api = newAPI(s)
 	s.site = newSite(cfg)
+	s.mux.HandleFunc("/api", s.noSuchOperation)
 	s.mux.HandleFunc("/api/", s.noSuchOperation)
 	s.mux.HandleFunc("/", s.site.serve)
 	s.describe()
