@@ -172,14 +172,14 @@ func (s *source) Lookup(name string) (string, bool) {
 }
 
 func readFile(path string) (string, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
-		return "", err //nolint:wrapcheck // names the act and the path already
+		return "", err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return "", err //nolint:wrapcheck // names the act and the path already
+		return "", err
 	}
 	if len(b) > maxFile {
 		return "", fmt.Errorf("%s is larger than %d bytes", path, maxFile)

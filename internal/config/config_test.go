@@ -35,7 +35,6 @@ type settings struct {
 	Plain   part
 	Other   part `env:", prefix=OTHER_"`
 	Now     func() time.Time
-	hidden  int //nolint:unused // must be left alone
 }
 
 func (s *settings) Validate() error {

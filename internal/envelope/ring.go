@@ -51,7 +51,7 @@ func OpenRing(path string) (*Keys, error) {
 }
 
 func readRing(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the key ring: %w", err)
 	}
@@ -102,7 +102,7 @@ func makeRing(path string) error {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the ring's own folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("open its folder: %w", err)
 	}

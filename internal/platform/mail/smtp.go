@@ -196,7 +196,7 @@ func (s *sender) client() (*smtp.Client, error) {
 		options = append(options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover),
 			smtp.WithUsername(s.server.user.Reveal()), smtp.WithPassword(s.server.password.Reveal()))
 	}
-	return smtp.NewClient(s.server.host, options...) //nolint:wrapcheck // Send wraps it
+	return smtp.NewClient(s.server.host, options...)
 }
 
 // describe returns a delivery error without the address that it was for.

@@ -1,0 +1,128 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/id"
+	"flint/internal/platform/web"
+)
+
+// View is a person as the API shows them to themselves. It is built field by
+// field: what isn't named here can't leave.
+type View struct {
+	ID               id.User     `json:"id" format:"uuid"`
+	Email            string      `json:"email"`
+	FirstName        string      `json:"firstName"`
+	LastName         string      `json:"lastName" doc:"Always empty; older clients expect it"`
+	Role             string      `json:"role" enum:"admin,user"`
+	SubscriptionTier access.Tier `json:"subscriptionTier" enum:"free,basic,pro,premium"`
+	MFAEnabled       bool        `json:"mfaEnabled"`
+	EmailVerified    bool        `json:"emailVerified"`
+	Currency         string      `json:"currency"`
+	TimeZone         string      `json:"timeZone"`
+}
+
+// ViewOf returns p as the API shows it.
+func ViewOf(p Person) View {
+	role := "user"
+	if p.IsAdmin {
+		role = "admin"
+	}
+	return View{
+		ID: p.ID, Email: p.Email, FirstName: p.FirstName, Role: role, SubscriptionTier: p.Tier,
+		EmailVerified: p.Confirmed(), Currency: p.Currency, TimeZone: p.TimeZone,
+	}
+}
+
+type registerIn struct {
+	Body struct {
+		FirstName string `json:"firstName" minLength:"1" maxLength:"200"`
+		Email     string `json:"email" minLength:"3" maxLength:"1000"`
+		Password  string `json:"password" minLength:"8" maxLength:"256" doc:"8 to 256 characters of any kind, compared exactly"`
+	}
+}
+
+type verifyIn struct {
+	Body struct {
+		Token string `json:"token" minLength:"1" maxLength:"200"`
+	}
+}
+
+type resendIn struct {
+	Body struct {
+		Email string `json:"email" minLength:"3" maxLength:"1000"`
+	}
+}
+
+// said is a plain answer: it worked, and a sentence.
+type said struct {
+	Body struct {
+		Success         bool   `json:"success"`
+		Message         string `json:"message"`
+		AlreadyVerified bool   `json:"alreadyVerified,omitempty"`
+	}
+}
+
+func say(message string) *said {
+	out := &said{}
+	out.Body.Success, out.Body.Message = true, message
+	return out
+}
+
+type viewOut struct{ Body View }
+
+type meOut struct {
+	Body struct {
+		ID        id.User   `json:"id" format:"uuid"`
+		Email     string    `json:"email"`
+		Name      string    `json:"name"`
+		CreatedAt time.Time `json:"createdAt"`
+	}
+}
+
+// Operations declares identity's part of the API.
+func (s *Service) Operations(api *web.Server) {
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/public-register", Summary: "Open an account", Tag: "auth", Status: 201,
+		Description: "Answers the same whether or not the address is known; the mail tells its owner.",
+		Needs:       access.Public, Limit: "register", MaxBody: 8 << 10,
+	}, func(ctx context.Context, in *registerIn) (*said, error) {
+		err := s.Register(ctx, Newcomer{FirstName: in.Body.FirstName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password)})
+		return say("Almost done: open the link in the mail that we have sent you."), err
+	})
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/verify-email", Summary: "Confirm an e-mail address", Tag: "auth",
+		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
+	}, func(ctx context.Context, in *verifyIn) (*said, error) {
+		already, err := s.Confirm(ctx, config.NewSecret(in.Body.Token))
+		out := say("Your e-mail address is confirmed.")
+		out.Body.AlreadyVerified = already
+		return out, err
+	})
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/resend-verification", Summary: "Send the confirmation mail again", Tag: "auth",
+		Description: "Answers the same whether or not the address is known. One mail a minute leaves for an address.",
+		Needs:       access.Public, Limit: "mail", MaxBody: 8 << 10,
+	}, func(ctx context.Context, in *resendIn) (*said, error) {
+		return say("If that address waits to be confirmed, a mail is on its way."), s.Resend(ctx, in.Body.Email)
+	})
+	web.Handle(api, web.Op{
+		Method: "GET", Path: "/api/auth/user", Summary: "Say who is signed in", Tag: "auth",
+		Needs: access.SignedIn, Limit: "data",
+	}, func(ctx context.Context, _ *struct{}) (*viewOut, error) {
+		p, err := s.Person(ctx, access.From(ctx).User)
+		return &viewOut{ViewOf(p)}, err
+	})
+	web.Handle(api, web.Op{
+		Method: "GET", Path: "/api/me", Summary: "Say who is signed in, briefly", Tag: "auth",
+		Needs: access.SignedIn, Limit: "data",
+	}, func(ctx context.Context, _ *struct{}) (*meOut, error) {
+		p, err := s.Person(ctx, access.From(ctx).User)
+		out := &meOut{}
+		out.Body.ID, out.Body.Email, out.Body.Name, out.Body.CreatedAt = p.ID, p.Email, p.FirstName, p.CreatedAt
+		return out, err
+	})
+}

@@ -1,0 +1,142 @@
+// Package identity keeps people: who they are, how they prove it, and whether
+// their e-mail address is theirs.
+//
+// The life of a person here: Register stores them with an Argon2id hash of
+// their password and queues a mail. The job makes a single-use token, keeps its
+// hash and mails the link; so no token is ever stored or queued in the clear.
+// ConfirmEmail takes the token back and from then on the person may use Flint
+// fully. Package session asks Check who stands behind an address and a password.
+//
+// Nothing here tells a stranger whether an address is known. Registering a
+// known address, asking for a link for an unknown one, a wrong password and a
+// banned person each get the answer of their harmless twin, after the same
+// work: one hash, one audit entry, one job. What happened is told by mail, to
+// the owner of the address.
+//
+// Changes that others keep copies of (confirmation, ban) are announced on the
+// Postgres channel Changed, with the person's id, in the transaction that makes
+// them.
+package identity
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/queue"
+	"flint/internal/platform/web"
+	"flint/internal/ratelimit"
+)
+
+// Changed is the channel on which a person's id is sent when something about
+// them changes that a session depends on.
+const Changed = "flint_people"
+
+// The faults of identity.
+var (
+	ErrLink = fault.New(fault.Gone, "link_invalid", "This link doesn't work any more. Ask for a new one.")
+	ErrBusy = fault.New(fault.Unavailable, "busy", "Many people are signing in right now. Try again in a moment.")
+)
+
+// Config is what the operator decides about people.
+type Config struct {
+	// Origin is where links in mails lead; never what a request calls its host.
+	Origin config.Origin `env:"FLINT_ORIGIN"`
+	// NewUserTier is what a person has before they buy anything.
+	NewUserTier access.Tier `env:"FLINT_NEW_USER_TIER,default=free"`
+	// HashSlots is how many passwords are hashed at once, 19 MiB each. 0: one
+	// per core.
+	HashSlots int `env:"FLINT_HASH_SLOTS,default=0"`
+
+	Now func() time.Time // default: time.Now
+}
+
+// Validate reports what is wrong with the settings, by variable.
+func (c Config) Validate() error {
+	var tier, slots error
+	if !c.NewUserTier.Valid() {
+		tier = errors.New("FLINT_NEW_USER_TIER: free, basic, pro or premium")
+	}
+	if c.HashSlots < 0 || c.HashSlots > 1024 {
+		slots = errors.New("FLINT_HASH_SLOTS: 0 to 1024")
+	}
+	return errors.Join(tier, slots)
+}
+
+// Person is what Flint knows about somebody, without how they prove it.
+type Person struct {
+	ID              id.User
+	Email           string // canonical; see CanonicalEmail
+	FirstName       string
+	Tier            access.Tier
+	IsAdmin         bool
+	EmailVerifiedAt *time.Time
+	Currency        string
+	TimeZone        string
+	CreatedAt       time.Time
+	BannedAt        *time.Time
+}
+
+// Confirmed reports whether the person's address is known to be theirs.
+func (p Person) Confirmed() bool { return p.EmailVerifiedAt != nil }
+
+// Banned reports whether the person may not sign in.
+func (p Person) Banned() bool { return p.BannedAt != nil }
+
+// LogValue shows the id alone in logs.
+func (p Person) LogValue() slog.Value { return slog.StringValue(p.ID.String()) }
+
+// Service is identity at work. It is safe for use by many goroutines.
+type Service struct {
+	cfg    Config
+	pool   *pgxpool.Pool
+	queue  queue.Inserter
+	limits *ratelimit.Limiter
+	hasher *hasher
+}
+
+// New returns a Service. It hashes one password, to have a dummy to compare
+// with when nobody is behind an address.
+func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.Limiter) (*Service, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.NewUserTier = cmp.Or(cfg.NewUserTier, access.Free)
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Origin.IsZero() {
+		return nil, errors.New("FLINT_ORIGIN: must be set, links in mails start with it")
+	}
+	h, err := newHasher(cfg.HashSlots)
+	if err != nil {
+		return nil, fmt.Errorf("prepare password hashing: %w", err)
+	}
+	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h}, nil
+}
+
+// limit counts one act about an address, known or not, against a policy. The
+// returned func takes the count back where only failures should count.
+func (s *Service) limit(ctx context.Context, policy, email string) (undo func(), err error) {
+	d, err := s.limits.AllowFor(ctx, policy, email)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("count against limit %s: %w", policy, err)
+	case !d.Allowed:
+		return nil, fault.After(web.ErrTooMany, d.Retry)
+	case d.Undo == nil:
+		return func() {}, nil
+	}
+	return d.Undo, nil
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

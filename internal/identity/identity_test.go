@@ -1,0 +1,556 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/identity"
+	"flint/internal/platform/mail"
+	"flint/internal/platform/mail/mailtest"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/postgres/pgtest"
+	"flint/internal/platform/queue"
+	"flint/internal/platform/web"
+	"flint/internal/platform/web/webtest"
+	"flint/internal/ratelimit"
+)
+
+const (
+	origin   = "https://flint.example"
+	password = "correct horse battery"
+)
+
+// house is identity behind real HTTP, with a mail server and a clock to move.
+type house struct {
+	*identity.Service
+	web   *webtest.Client
+	pool  *pgxpool.Pool
+	inbox *mailtest.Server
+	mail  mail.Sender
+	mu    sync.Mutex
+	time  time.Time
+	actor access.Actor // who is calling
+}
+
+func (h *house) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.time
+}
+
+func (h *house) pass(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.time = h.time.Add(d)
+}
+
+func setup(t *testing.T) *house {
+	t.Helper()
+	h := &house{pool: pgtest.New(t), inbox: mailtest.New(t), time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}
+	jobs, err := queue.NewInserter(h.pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := config.ParseOrigin(origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := ratelimit.New(ratelimit.NewMemory(1000, h.now))
+	if h.Service, err = identity.New(identity.Config{Origin: o, Now: h.now}, h.pool, jobs, limits); err != nil {
+		t.Fatal(err)
+	}
+	if h.mail, err = mail.New(mail.Config{URL: h.inbox.URL(), From: "Flint <flint@flint.example>", Timeout: 5 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	api := web.New(web.Config{
+		Origin: origin, Policies: limits.Names(), Log: slog.New(slog.DiscardHandler),
+		Authenticate: func(*http.Request) (access.Actor, error) { return h.actor, nil },
+		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
+			return web.Decision{Allowed: true}, nil
+		},
+	})
+	h.Operations(api)
+	h.web = webtest.New(t, api.Handler(), origin)
+	return h
+}
+
+// work runs the queued mail jobs, oldest first, and returns their kinds.
+func (h *house) work(t *testing.T) []string {
+	t.Helper()
+	type queued struct {
+		ID   int64
+		Kind string
+		User id.User
+	}
+	jobs, err := postgres.Many[queued](t.Context(), h.pool,
+		`select id, kind, (args->>'user')::uuid as user from river_job where state = 'available' order by id`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, j := range jobs {
+		kinds = append(kinds, j.Kind)
+		switch j.Kind {
+		case "identity.confirm":
+			err = (&identity.ConfirmWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: j.User}})
+		case "identity.known_address":
+			err = (&identity.NoticeWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.NoticeArgs]{Args: identity.NoticeArgs{User: j.User}})
+		}
+		if err != nil {
+			t.Fatalf("job %s: %v", j.Kind, err)
+		}
+		if _, err := h.pool.Exec(t.Context(), `delete from river_job where id = $1`, j.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return kinds
+}
+
+func registration(email string) webtest.Scenario {
+	return webtest.Scenario{
+		Path: "/api/auth/public-register", Status: 201,
+		Body: map[string]string{"firstName": "Ana", "email": email, "password": password},
+	}
+}
+
+func (h *house) register(t *testing.T, email string) identity.Person {
+	t.Helper()
+	h.web.Check(t, registration(email))
+	p, err := h.PersonByEmail(t.Context(), email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// token takes the token out of the nth mail to an address.
+func (h *house) token(t *testing.T, to string, nth int) string {
+	t.Helper()
+	m := h.inbox.Wait(to, nth)
+	_, token, ok := strings.Cut(m.Link(origin+"/verify"), "#")
+	if !ok {
+		t.Fatalf("no link in:\n%s", m.Text)
+	}
+	return token
+}
+
+func verification(token string, status int) webtest.Scenario {
+	return webtest.Scenario{Path: "/api/auth/verify-email", Body: map[string]string{"token": token}, Status: status, NeverContains: []string{token}}
+}
+
+func (h *house) verbs(t *testing.T, subject id.User) string {
+	t.Helper()
+	lines, err := audit.ListFor(t.Context(), h.pool, subject, audit.Page{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vs []string
+	for _, l := range lines {
+		vs = append([]string{l.Verb}, vs...)
+	}
+	return strings.Join(vs, " ")
+}
+
+// D11: the predecessor never sent the confirmation mail, said it had, and built
+// its link from the Host header.
+func TestD11ARegistrationIsConfirmedThroughItsMail(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	s := registration("  ANA@Example.COM ")
+	s.NeverContains = []string{password, "ana@example.com"}
+	h.web.Check(t, s)
+	p, err := h.PersonByEmail(t.Context(), "ana@example.com")
+	if err != nil || p.Confirmed() || p.Tier != access.Free || p.FirstName != "Ana" {
+		t.Fatalf("person %+v, error %v", p, err)
+	}
+	if kinds := h.work(t); len(kinds) != 1 || kinds[0] != "identity.confirm" {
+		t.Fatalf("jobs %v", kinds)
+	}
+	m := h.inbox.Wait("ana@example.com", 1)
+	if !strings.Contains(m.HTML, origin+"/verify#") || strings.Contains(m.Text+m.HTML, "Ana") {
+		t.Errorf("the mail must link to the origin and not repeat the name:\n%s", m.Text)
+	}
+	token := h.token(t, "ana@example.com", 1)
+	a := h.web.Check(t, verification(token, 200))
+	if strings.Contains(a.Body, "alreadyVerified") {
+		t.Errorf("first time: %s", a.Body)
+	}
+	if p, _ := h.Person(t.Context(), p.ID); !p.Confirmed() {
+		t.Error("still not confirmed")
+	}
+	again := verification(token, 200)
+	again.Contains = []string{`"alreadyVerified":true`}
+	h.web.Check(t, again)
+	if got := h.verbs(t, p.ID); got != "account.register email.confirm" {
+		t.Errorf("audit: %s", got)
+	}
+}
+
+func TestLinksNeverFollowTheHostHeader(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	s := registration("ana@example.com")
+	s.Header = map[string]string{"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example", "X-Forwarded-Proto": "http"}
+	h.web.Check(t, s)
+	s = registration("bea@example.com")
+	s.Header, s.Status = map[string]string{"Host": "evil.example"}, 421
+	h.web.Check(t, s)
+	h.work(t)
+	if m := h.inbox.Wait("ana@example.com", 1); strings.Contains(m.Raw, "evil") {
+		t.Errorf("the mail names the attacker's host:\n%s", m.Raw)
+	}
+	if n := len(h.inbox.Mails()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
+
+func TestConfirmationTokensAreSingleUseShortLivedAndReplaced(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ana := h.register(t, "ana@example.com")
+	h.work(t)
+	first := h.token(t, "ana@example.com", 1)
+	h.web.Check(t, webtest.Scenario{Path: "/api/auth/resend-verification", Body: map[string]string{"email": "Ana@example.com"}, Status: 200})
+	worker := &identity.ConfirmWorker{Service: h.Service, Sender: h.mail}
+	job := &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: ana.ID}}
+	if err := worker.Work(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	second := h.token(t, "ana@example.com", 2)
+	h.web.Check(t, verification(first, 410)) // a newer one ended it
+	h.pass(24*time.Hour + time.Second)
+	h.web.Check(t, verification(second, 410)) // too late
+	if err := worker.Work(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	third := h.token(t, "ana@example.com", 3)
+	for name, bad := range map[string]string{"another": strings.Repeat("A", 43), "cut": third[:42], "longer": third + "A", "its hash": "x"} {
+		if a := h.web.Do(t, verification(bad, 0)); a.Status != 410 || a.Code() != "link_invalid" {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	var wins int
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for range 8 {
+		wg.Go(func() {
+			already, err := h.Confirm(t.Context(), config.NewSecret(third))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !already {
+				wins++
+			}
+		})
+	}
+	wg.Wait()
+	if wins != 1 {
+		t.Errorf("one token confirmed %d times", wins)
+	}
+	if err := worker.Work(t.Context(), job); err != nil || len(h.inbox.Mails()) != 3 {
+		t.Errorf("a confirmed person got another mail: %d, error %v", len(h.inbox.Mails()), err)
+	}
+}
+
+func TestATokenIsNothingToAnotherPurpose(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ana := h.register(t, "ana@example.com")
+	var link config.Secret
+	err := postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) (err error) {
+		link, err = h.MakeToken(t.Context(), tx, ana.ID, identity.SignInLink, time.Hour)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.web.Check(t, verification(link.Reveal(), 410))
+	err = postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) error {
+		user, err := h.UseToken(t.Context(), tx, identity.SignInLink, link)
+		if err == nil && user != ana.ID {
+			t.Errorf("token of %v, want %v", user, ana.ID)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("for its own purpose: %v", err)
+	}
+}
+
+func TestNoTokenIsStoredOrQueued(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.register(t, "ana@example.com")
+	args, err := postgres.Scalar[string](t.Context(), h.pool, `select string_agg(args::text, ' ') from river_job`, nil)
+	if err != nil || strings.Contains(args, "ana") || len(args) > 60 {
+		t.Errorf("the job holds %s (%v)", args, err)
+	}
+	h.work(t)
+	token := h.token(t, "ana@example.com", 1)
+	dump, err := postgres.Scalar[string](t.Context(), h.pool, `
+		select concat((select string_agg(t::text, ' ') from mail_tokens t), (select string_agg(u::text, ' ') from users u),
+		              (select string_agg(a::text, ' ') from audit_entries a), (select string_agg(j::text, ' ') from river_job j))`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{token, fmt.Sprintf("%x", token), password} {
+		if strings.Contains(dump, secret) {
+			t.Errorf("the database holds %q", secret)
+		}
+	}
+	if !strings.Contains(dump, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Error("the password isn't hashed as OWASP says")
+	}
+}
+
+// D10: register and resend told strangers which addresses are known.
+func TestD10NothingTellsWhetherAnAddressIsKnown(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ana := h.register(t, "ana@example.com")
+	h.work(t)
+	h.web.Check(t, verification(h.token(t, "ana@example.com", 1), 200))
+	bea := h.register(t, "bea@example.com") // known, not confirmed
+	h.work(t)
+
+	strip := func(a webtest.Answer) string {
+		a.Header.Del("Date")
+		a.Header.Del("X-Request-Id")
+		return fmt.Sprint(a.Status, a.Header, a.Body)
+	}
+	compare := func(what string, of func(email string) webtest.Scenario) {
+		t.Helper()
+		stranger := strip(h.web.Do(t, of("new-"+what+"@example.com")))
+		for _, known := range []string{"ana@example.com", "bea@example.com", "ANA@EXAMPLE.COM"} {
+			if got := strip(h.web.Do(t, of(known))); got != stranger {
+				t.Errorf("%s: %s is answered\n%s\nand a stranger\n%s", what, known, got, stranger)
+			}
+		}
+	}
+	compare("register", registration)
+	compare("resend", func(email string) webtest.Scenario {
+		return webtest.Scenario{Path: "/api/auth/resend-verification", Body: map[string]string{"email": email}}
+	})
+	h.work(t)
+	if m := h.inbox.Wait("ana@example.com", 2); !strings.Contains(m.Subject, "already have") || strings.Contains(m.Raw, "verify#") {
+		t.Errorf("the owner was told %q", m.Subject)
+	}
+	if p, _ := h.Person(t.Context(), ana.ID); p.FirstName != "Ana" || p.ID != ana.ID {
+		t.Errorf("the known person changed: %+v", p)
+	}
+	if got := h.verbs(t, ana.ID); !strings.HasPrefix(got, "account.register email.confirm account.register_again") {
+		t.Errorf("audit: %s", got)
+	}
+	h.inbox.Wait("bea@example.com", 2)
+	if _, reason, err := h.Check(t.Context(), "bea@example.com", config.NewSecret(password)); reason != "" || err != nil {
+		t.Errorf("bea can't prove herself any more: %q %v", reason, err)
+	}
+	_ = bea
+}
+
+func TestCheckSaysTheSameForEveryRefusalAndDoesTheSameWork(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ana := h.register(t, "ana@example.com")
+	mallory := h.register(t, "mallory@example.com")
+	err := postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) error {
+		return h.Ban(t.Context(), tx, access.SystemActor("test", mallory.ID), mallory.ID, "fraud")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		email, password string
+		want            identity.Refusal
+		who             id.User
+	}{
+		{"Ana@Example.com", password, identity.NotRefused, ana.ID},
+		{"ana@example.com", password + " ", identity.WrongPassword, ana.ID},
+		{"ana@example.com", "Correct horse battery", identity.WrongPassword, ana.ID},
+		{"nobody@example.com", password, identity.Unknown, id.User{}},
+		{"not an address", password, identity.Unknown, id.User{}},
+		{"", "", identity.Unknown, id.User{}},
+		{"mallory@example.com", password, identity.IsBanned, mallory.ID},
+	} {
+		start := time.Now()
+		p, got, err := h.Check(t.Context(), c.email, config.NewSecret(c.password))
+		if err != nil || got != c.want || p.ID != c.who {
+			t.Errorf("%q: %q, person %v, error %v", c.email, got, p.ID, err)
+		}
+		if took := time.Since(start); took < 5*time.Millisecond {
+			t.Errorf("%q: %v is too short for a hash", c.email, took)
+		}
+	}
+}
+
+func TestGuessingOneAccountFromEverywhereIsSlowed(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.register(t, "ana@example.com")
+	for _, email := range []string{"ana@example.com", "nobody@example.com"} { // known or not, the same
+		var limited error
+		for range 12 {
+			if _, _, err := h.Check(t.Context(), email, config.NewSecret("guess guess")); err != nil {
+				limited = err
+			}
+		}
+		if fault.KindOf(limited) != fault.TooMany || fault.Of(limited).Retry <= 0 {
+			t.Errorf("%s: error %v", email, limited)
+		}
+	}
+	h.pass(16 * time.Minute)
+	if _, reason, err := h.Check(t.Context(), "ana@example.com", config.NewSecret(password)); err != nil || reason != "" {
+		t.Errorf("the owner stays out: %q %v", reason, err)
+	}
+}
+
+func TestPasswordsAreComparedExactly(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	for i, c := range []struct{ password, other string }{
+		{"12345678", "1234567"},
+		{strings.Repeat("x", 71) + "ab", strings.Repeat("x", 71) + "ac"}, // beyond bcrypt's 72 bytes
+		{strings.Repeat("ü", 256), strings.Repeat("ü", 255) + "u"},
+		{"e\u0301 decomposed", "\u00e9 decomposed"},
+		{" spaces around ", "spaces around"},
+		{"😀😀😀😀😀😀😀😀", "😀😀😀😀😀😀😀😁"},
+	} {
+		email := fmt.Sprintf("p%d@example.com", i)
+		if err := h.Register(t.Context(), identity.Newcomer{FirstName: "P", Email: email, Password: config.NewSecret(c.password)}); err != nil {
+			t.Errorf("%q: %v", c.password, err)
+			continue
+		}
+		if _, reason, err := h.Check(t.Context(), email, config.NewSecret(c.password)); reason != "" || err != nil {
+			t.Errorf("%q isn't itself: %q %v", c.password, reason, err)
+		}
+		if _, reason, _ := h.Check(t.Context(), email, config.NewSecret(c.other)); reason != identity.WrongPassword {
+			t.Errorf("%q passes as %q", c.other, c.password)
+		}
+	}
+}
+
+func TestBadRegistrationsNameTheFieldAndNeverTheInput(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	body := func(name, email, pass string) map[string]string {
+		return map[string]string{"firstName": name, "email": email, "password": pass}
+	}
+	for _, s := range []webtest.Scenario{
+		{Name: "short password", Body: body("Ana", "a@example.com", "canary1"), Contains: []string{"body.password"}, Status: 422},
+		{Name: "long password", Body: body("Ana", "a@example.com", strings.Repeat("canary", 60)), Contains: []string{"body.password"}, Status: 422},
+		{Name: "no address", Body: body("Ana", "canary.example.com", password), Contains: []string{"body.email"}, Status: 422},
+		{Name: "no name", Body: body(" ", "a@example.com", password), Contains: []string{"body.firstName"}, Status: 422},
+		{Name: "name with a line break", Body: body("Ana\nBcc: canary", "a@example.com", password), Contains: []string{"body.firstName"}, Status: 422},
+		{Name: "name that runs backwards", Body: body("Ana\u202ecanary", "a@example.com", password), Contains: []string{"body.firstName"}, Status: 422},
+		{Name: "everything", Body: body("\t", "canary", "canary1"), Contains: []string{"body.password"}, Status: 422},
+		{Name: "surplus field", Body: map[string]any{"firstName": "A", "email": "a@example.com", "password": password, "tier": "premium"}, Status: 422},
+		{Name: "no body", Method: "POST", Status: 400},
+	} {
+		s.Path, s.NeverContains = "/api/auth/public-register", []string{"canary", password}
+		h.web.Run(t, s)
+	}
+	if n, err := postgres.Scalar[int](t.Context(), h.pool, `select count(*)::int from users`, nil); n != 0 || err != nil {
+		t.Errorf("%d people were stored, error %v", n, err)
+	}
+}
+
+// D1: GET /api/auth/user handed out the whole row, hashes included.
+func TestD1ThePersonSeesNoHash(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.web.Run(t, webtest.Scenario{Name: "nobody", Path: "/api/auth/user", Status: 401, Contains: []string{"NO_TOKEN"}})
+	ana := h.register(t, "ana@example.com")
+	h.actor = access.Actor{User: ana.ID}
+	h.web.Run(t,
+		webtest.Scenario{
+			Name: "user", Path: "/api/auth/user", Status: 200, NeverContains: []string{"argon2", "hash", "assword"},
+			Contains: []string{`"email":"ana@example.com"`, `"firstName":"Ana"`, `"lastName":""`, `"role":"user"`, `"subscriptionTier":"free"`, `"mfaEnabled":false`, `"emailVerified":false`, `"currency":"USD"`},
+		},
+		webtest.Scenario{
+			Name: "me", Path: "/api/me", Status: 200, NeverContains: []string{"argon2", "hash", "assword"},
+			Contains: []string{`"id":"` + ana.ID.String() + `"`, `"name":"Ana"`, `"createdAt":"2026-11-23T14:00:00Z"`},
+		},
+	)
+}
+
+func TestMailWaitsWithoutAServerAndGivesUpOnDeadBoxes(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ana := h.register(t, "ana@example.com")
+	job := &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: ana.ID}}
+	err := (&identity.ConfirmWorker{Service: h.Service, Sender: mail.Unset{}}).Work(t.Context(), job)
+	if _, ok := errors.AsType[*river.JobSnoozeError](err); !ok {
+		t.Errorf("without a server: %v", err)
+	}
+	if n, _ := postgres.Scalar[int](t.Context(), h.pool, `select count(*)::int from mail_tokens`, nil); n != 0 {
+		t.Error("a token was made for a mail that can't leave")
+	}
+	h.inbox.Refuse("ana@example.com", 550)
+	err = (&identity.ConfirmWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), job)
+	if _, ok := errors.AsType[*river.JobCancelError](err); !ok || strings.Contains(err.Error(), "ana@") {
+		t.Errorf("dead box: %v", err)
+	}
+}
+
+func TestAdmitMakesAConfirmedPersonOnce(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	who := identity.Newcomer{FirstName: "Demo", Email: "demo@flint.example", Password: config.NewSecret(password)}
+	p, err := h.Admit(t.Context(), access.SystemActor("demo", id.User{}), who, access.Premium)
+	if err != nil || !p.Confirmed() || p.Tier != access.Premium {
+		t.Fatalf("person %+v, error %v", p, err)
+	}
+	if _, err := h.Admit(t.Context(), access.SystemActor("demo", id.User{}), who, access.Free); !errors.Is(err, identity.ErrKnown) {
+		t.Errorf("error %v", err)
+	}
+	if kinds := h.work(t); len(kinds) != 0 {
+		t.Errorf("jobs %v", kinds)
+	}
+	if got := h.verbs(t, p.ID); got != "account.admit email.confirm" {
+		t.Errorf("audit: %s", got)
+	}
+}
+
+func TestOldTokensAreSwept(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.register(t, "ana@example.com")
+	h.work(t)
+	h.pass(7 * 24 * time.Hour)
+	count := func() int {
+		if err := h.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n, err := postgres.Scalar[int](t.Context(), h.pool, `select count(*)::int from mail_tokens`, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if count() != 1 {
+		t.Error("swept too early")
+	}
+	h.pass(25 * time.Hour)
+	if count() != 0 {
+		t.Error("not swept")
+	}
+}

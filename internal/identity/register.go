@@ -1,0 +1,190 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"golang.org/x/text/unicode/norm"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// Newcomer is what somebody says about themselves when they sign up.
+type Newcomer struct {
+	FirstName string
+	Email     string
+	Password  config.Secret
+}
+
+func (n Newcomer) check() (Newcomer, error) {
+	email, emailErr := CanonicalEmail(n.Email)
+	name, nameErr := cleanName(n.FirstName)
+	var bad *fault.Fault
+	for _, err := range []error{nameErr, emailErr, checkPassword(n.Password)} {
+		if f := fault.Of(err); f != nil && bad == nil {
+			bad = f
+		} else if f != nil {
+			bad = fault.About(bad, f.Fields[0].Where, f.Fields[0].Message)
+		}
+	}
+	if bad != nil {
+		return Newcomer{}, bad
+	}
+	return Newcomer{FirstName: name, Email: email, Password: n.Password}, nil
+}
+
+// cleanName accepts a line of 1 to 80 characters without control characters and
+// without the marks that make text run backwards.
+func cleanName(s string) (string, error) {
+	s = norm.NFC.String(strings.TrimSpace(s))
+	odd := strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || r == utf8.RuneError || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+	})
+	if n := utf8.RuneCountInString(s); n < 1 || n > 80 || odd {
+		return "", fault.BadField("body.firstName", "must be a name of 1 to 80 characters")
+	}
+	return s, nil
+}
+
+// Register stores a newcomer and queues the mail that asks them to confirm.
+// If the address is known it changes nothing and queues a mail to its owner; the
+// caller can't tell the two apart.
+func (s *Service) Register(ctx context.Context, n Newcomer) error {
+	n, err := n.check()
+	if err != nil {
+		return err
+	}
+	phc, err := s.hasher.hash(ctx, n.Password) // also for a known address: it takes the time
+	if err != nil {
+		return err
+	}
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		p := Person{
+			ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: s.cfg.NewUserTier, CreatedAt: s.now(),
+		}
+		if err := insertPerson(ctx, tx, p, phc); err != nil {
+			return fmt.Errorf("store person: %w", err)
+		}
+		owner, err := byEmail(ctx, tx, n.Email)
+		if err != nil {
+			return fmt.Errorf("find person: %w", err)
+		}
+		verb, job := "account.register", river.JobArgs(ConfirmArgs{User: owner.ID})
+		if owner.ID != p.ID {
+			verb, job = "account.register_again", NoticeArgs{User: owner.ID}
+		}
+		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
+			Actor: access.From(ctx), Subject: owner.ID, Verb: verb, Object: owner.ID.String(),
+		}); err != nil {
+			return err
+		}
+		_, err = s.queue.InsertTx(ctx, tx, job, nil)
+		return err
+	})
+}
+
+// Resend queues another confirmation mail, if there is somebody to confirm. The
+// caller can't tell.
+func (s *Service) Resend(ctx context.Context, email string) error {
+	email, err := CanonicalEmail(email)
+	if err != nil {
+		return err
+	}
+	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
+		return err
+	}
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		subject, addressee := id.User{}, id.New[id.User]() // nobody: the job finds no one and ends
+		p, err := byEmail(ctx, tx, email)
+		switch {
+		case err == nil:
+			subject, addressee = p.ID, p.ID
+		case !errors.Is(err, fault.ErrNotFound):
+			return fmt.Errorf("find person: %w", err)
+		}
+		if err := audit.Record(ctx, tx, s.now(), audit.Entry{Actor: access.From(ctx), Subject: subject, Verb: "email.resend"}); err != nil {
+			return err
+		}
+		_, err = s.queue.InsertTx(ctx, tx, ConfirmArgs{User: addressee}, nil)
+		return err
+	})
+}
+
+// Confirm takes back the token of a confirmation mail. It reports already when
+// the same link had done its work before. Any other token is ErrLink.
+func (s *Service) Confirm(ctx context.Context, token config.Secret) (already bool, err error) {
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		already = false
+		user, err := s.UseToken(ctx, tx, ConfirmEmail, token)
+		if errors.Is(err, ErrLink) {
+			if already, err = usedByConfirmed(ctx, tx, tokenHash(token)); err == nil && !already {
+				return ErrLink
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		return s.confirm(ctx, tx, user)
+	})
+	return already, err
+}
+
+func (s *Service) confirm(ctx context.Context, tx pgx.Tx, user id.User) error {
+	now := s.now()
+	if err := setConfirmed(ctx, tx, user, now); err != nil {
+		return fmt.Errorf("confirm: %w", err)
+	}
+	if err := postgres.Notify(ctx, tx, Changed, user.String()); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, now, audit.Entry{
+		Actor: access.From(ctx), Subject: user, Verb: "email.confirm", Object: user.String(),
+	})
+}
+
+// Admit stores a confirmed person on behalf of actor, an operator or the demo.
+// If the address is known it returns a Conflict.
+func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tier access.Tier) (Person, error) {
+	n, err := n.check()
+	if err != nil {
+		return Person{}, err
+	}
+	if !tier.Valid() {
+		return Person{}, fault.BadField("tier", "must be free, basic, pro or premium")
+	}
+	phc, err := s.hasher.hash(ctx, n.Password)
+	if err != nil {
+		return Person{}, err
+	}
+	p := Person{ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: tier, CreatedAt: s.now()}
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := insertPerson(ctx, tx, p, phc); err != nil {
+			return fmt.Errorf("store person: %w", err)
+		}
+		if owner, err := byEmail(ctx, tx, n.Email); err != nil || owner.ID != p.ID {
+			return errors.Join(err, ErrKnown)
+		}
+		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
+			Actor: actor, Subject: p.ID, Verb: "account.admit", Object: p.ID.String(), Detail: map[string]any{"tier": string(tier)},
+		}); err != nil {
+			return err
+		}
+		return s.confirm(access.With(ctx, actor), tx, p.ID)
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	return s.Person(ctx, p.ID)
+}

@@ -1,0 +1,95 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// ErrKnown says to an operator that an address is taken. It is never shown to
+// somebody who isn't one.
+var ErrKnown = fault.New(fault.Conflict, "email_known", "There is an account with this address.")
+
+// Person returns who user is, or fault.ErrNotFound.
+func (s *Service) Person(ctx context.Context, user id.User) (Person, error) {
+	return find(ctx, s.pool, user)
+}
+
+// PersonByEmail returns who has the address, or fault.ErrNotFound. It is for
+// operators and the demo; what it says must not reach a stranger.
+func (s *Service) PersonByEmail(ctx context.Context, email string) (Person, error) {
+	email, err := CanonicalEmail(email)
+	if err != nil {
+		return Person{}, err
+	}
+	a, err := byEmail(ctx, s.pool, email)
+	return a.Person, err
+}
+
+// Refusal is why Check refused, for the audit log alone.
+type Refusal string
+
+// The refusals. NotRefused is the empty one.
+const (
+	NotRefused    Refusal = ""
+	Unknown       Refusal = "unknown"
+	WrongPassword Refusal = "password"
+	IsBanned      Refusal = "banned"
+)
+
+// Check says who is behind an address and a password. It takes the same time
+// whether there is nobody, the password is wrong or the person is banned; the
+// person is returned in the last two cases as well, so that the attempt can be
+// recorded as theirs. An error says that nothing could be found out.
+func (s *Service) Check(ctx context.Context, email string, password config.Secret) (Person, Refusal, error) {
+	canonical, err := CanonicalEmail(email)
+	if err != nil {
+		canonical = "" // nobody has that address, but the time passes all the same
+	}
+	undo, err := s.limit(ctx, "login-account", canonical)
+	if err != nil {
+		return Person{}, NotRefused, err
+	}
+	a, err := byEmail(ctx, s.pool, canonical)
+	if err != nil && !errors.Is(err, fault.ErrNotFound) {
+		return Person{}, NotRefused, fmt.Errorf("find person: %w", err)
+	}
+	fits, err := s.hasher.verify(ctx, password, a.PasswordHash)
+	if err != nil {
+		return Person{}, NotRefused, err
+	}
+	switch {
+	case a.ID.IsZero():
+		return Person{}, Unknown, nil
+	case !fits:
+		return a.Person, WrongPassword, nil
+	case a.Banned():
+		return a.Person, IsBanned, nil
+	}
+	undo()
+	return a.Person, NotRefused, nil
+}
+
+// Ban keeps user from signing in, in tx. Package session ends what is already
+// signed in, in the same transaction.
+func (s *Service) Ban(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, reason string) error {
+	now := s.now()
+	if err := setBanned(ctx, tx, user, now); err != nil {
+		return fmt.Errorf("ban: %w", err)
+	}
+	if err := postgres.Notify(ctx, tx, Changed, user.String()); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, now, audit.Entry{
+		Actor: actor, Subject: user, Verb: "account.ban", Object: user.String(), Detail: map[string]any{"reason": reason},
+	})
+}

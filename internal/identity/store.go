@@ -1,0 +1,95 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+const columns = `id, email, first_name, tier, is_admin, email_verified_at, currency, time_zone, created_at, banned_at`
+
+// account is a Person with how they prove it. It stays in this package.
+type account struct {
+	Person
+	PasswordHash string
+}
+
+func find(ctx context.Context, db postgres.DB, user id.User) (Person, error) {
+	return postgres.One[Person](ctx, db, `select `+columns+` from users where id = @user`, postgres.Args{"user": user})
+}
+
+func byEmail(ctx context.Context, db postgres.DB, email string) (account, error) {
+	return postgres.One[account](ctx, db, `select `+columns+`, password_hash from users where email = @email`,
+		postgres.Args{"email": email})
+}
+
+// insertPerson does nothing if the address is taken.
+func insertPerson(ctx context.Context, tx pgx.Tx, p Person, phc string) error {
+	return postgres.Exec(ctx, tx, `
+		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
+		values (@id, @email, @name, @hash, @tier, @now, @now)
+		on conflict on constraint users_email_key do nothing`,
+		postgres.Args{"id": p.ID, "email": p.Email, "name": p.FirstName, "hash": phc, "tier": p.Tier, "now": p.CreatedAt})
+}
+
+func setConfirmed(ctx context.Context, tx pgx.Tx, user id.User, now time.Time) error {
+	return touchOne(postgres.Touch(ctx, tx, `
+		update users set email_verified_at = coalesce(email_verified_at, @now), updated_at = @now
+		where id = @user`,
+		postgres.Args{"user": user, "now": now}))
+}
+
+func setBanned(ctx context.Context, tx pgx.Tx, user id.User, now time.Time) error {
+	return touchOne(postgres.Touch(ctx, tx, `
+		update users set banned_at = coalesce(banned_at, @now), updated_at = @now
+		where id = @user`,
+		postgres.Args{"user": user, "now": now}))
+}
+
+func touchOne(n int64, err error) error {
+	if err == nil && n == 0 {
+		return fault.ErrNotFound
+	}
+	return err
+}
+
+func endTokens(ctx context.Context, tx pgx.Tx, user id.User, purpose Purpose, now time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		update mail_tokens set expires_at = @now
+		where user_id = @user and purpose = @purpose and used_at is null and expires_at > @now`,
+		postgres.Args{"user": user, "purpose": purpose, "now": now})
+}
+
+func insertToken(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, purpose Purpose, now, end time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		insert into mail_tokens (token_hash, user_id, purpose, created_at, expires_at)
+		values (@hash, @user, @purpose, @now, @end)`,
+		postgres.Args{"hash": hash, "user": user, "purpose": purpose, "now": now, "end": end})
+}
+
+// useToken is one statement, so that of two at once one finds nothing.
+func useToken(ctx context.Context, tx pgx.Tx, hash []byte, purpose Purpose, now time.Time) (id.User, error) {
+	return postgres.Scalar[id.User](ctx, tx, `
+		update mail_tokens set used_at = @now
+		where token_hash = @hash and purpose = @purpose and used_at is null and expires_at > @now
+		returning user_id`,
+		postgres.Args{"hash": hash, "purpose": purpose, "now": now})
+}
+
+func usedByConfirmed(ctx context.Context, tx pgx.Tx, hash []byte) (bool, error) {
+	return postgres.Scalar[bool](ctx, tx, `
+		select exists (
+			select from mail_tokens t join users u on u.id = t.user_id
+			where t.token_hash = @hash and t.purpose = 'confirm_email'
+			  and t.used_at is not null and u.email_verified_at is not null)`,
+		postgres.Args{"hash": hash})
+}
+
+func sweepTokens(ctx context.Context, db postgres.DB, before time.Time) error {
+	return postgres.Exec(ctx, db, `delete from mail_tokens where expires_at < @before`, postgres.Args{"before": before})
+}
