@@ -68,7 +68,7 @@ func (s *API) Pages() http.Handler {
 	step("GET /snaptrade/portal/{visit}", func(w http.ResponseWriter, r *http.Request, visit session) { s.showBrokers(w, r, v, visit) })
 	step("GET /snaptrade/portal/{visit}/broker/{slug}", s.pickBroker)
 	step("GET /snaptrade/portal/{visit}/login", func(w http.ResponseWriter, _ *http.Request, visit session) {
-		s.showLogin(w, http.StatusOK, v, visit, "")
+		s.showLogin(w, v, visit, "")
 	})
 	step("POST /snaptrade/portal/{visit}/login", func(w http.ResponseWriter, r *http.Request, visit session) { s.signIn(w, r, v, visit) })
 	step("GET /snaptrade/portal/{visit}/confirm", func(w http.ResponseWriter, _ *http.Request, visit session) { s.showAccounts(w, v, visit) })
@@ -186,7 +186,7 @@ func (s *API) pickBroker(w http.ResponseWriter, r *http.Request, visit session) 
 	http.Redirect(w, r, base(visit)+"/login", http.StatusSeeOther)
 }
 
-func (s *API) showLogin(w http.ResponseWriter, status int, v views, visit session, problem string) {
+func (s *API) showLogin(w http.ResponseWriter, v views, visit session, problem string) {
 	data := s.view(visit)
 	if data.Broker.Slug == "" {
 		s.expired(w, v)
@@ -199,34 +199,35 @@ func (s *API) showLogin(w http.ResponseWriter, status int, v views, visit sessio
 		}
 	}
 	data.Error = problem
-	render(w, status, v.login, "Sign in at "+data.Broker.Name, data)
+	render(w, http.StatusOK, v.login, "Sign in at "+data.Broker.Name, data)
 }
 
-// signIn checks the credentials, as far as they can be wrong here.
+// signIn checks the credentials, as far as they can be wrong here, and shows
+// the form again when they are.
 func (s *API) signIn(w http.ResponseWriter, r *http.Request, v views, visit session) {
 	login, scenario := normal(r.PostFormValue("username")), r.PostFormValue("scenario")
 	if visit.Broker != "SANDBOX" || !slices.Contains(scenarios, scenario) {
 		scenario = ""
 	}
 	visit.Login, visit.Scenario = login, scenario
-	result, problem, status := "", "", http.StatusForbidden
+	result, problem := "", ""
 	switch {
 	case login == "" || len(login) > 60 || r.PostFormValue("password") == "":
-		problem, status = "Enter a user name and a password.", http.StatusBadRequest
+		problem = "Enter a user name and a password."
 	case strings.EqualFold(r.PostFormValue("password"), "wrong"), scenario == invalidCredentials:
 		result, problem = "INVALID_CREDENTIALS", "The user name or password is not right. (1066)"
 	case scenario == accountLocked:
 		result, problem = "INVALID_CREDENTIALS", "This account is locked. Unlock it at the broker, then try again. (1066)"
 	case scenario == rateLimited:
-		result, problem, status = "UNCAUGHT_ERROR", "The broker asks to wait a little. Try again in a minute. (3000)", http.StatusTooManyRequests
+		result, problem = "UNCAUGHT_ERROR", "The broker asks to wait a little. Try again in a minute. (3000)"
 	case s.differs(visit):
-		result, problem, status = "DIFFERENT_ACCOUNT", "This is another account than the one that was connected. Use the same user name. (1023)", http.StatusBadRequest
+		result, problem = "DIFFERENT_ACCOUNT", "This is another account than the one that was connected. Use the same user name. (1023)"
 	}
 	if result != "" {
 		s.tell(event{User: visit.User, Type: "CONNECTION_ATTEMPTED", Broker: visit.Broker, Result: result})
 	}
 	if problem != "" {
-		s.showLogin(w, status, v, visit, problem)
+		s.showLogin(w, v, visit, problem)
 		return
 	}
 	if err := s.remember(visit, func(v *session) { v.Login, v.Scenario = login, scenario }); err != nil {
@@ -248,7 +249,7 @@ func (s *API) differs(visit session) bool {
 
 func (s *API) showAccounts(w http.ResponseWriter, v views, visit session) {
 	if visit.Login == "" {
-		s.showLogin(w, http.StatusOK, v, visit, "")
+		s.showLogin(w, v, visit, "")
 		return
 	}
 	data := s.view(visit)
@@ -282,8 +283,9 @@ type outcome struct {
 	Redirect                       template.URL // an app may use a scheme of its own; login refused the harmful ones
 }
 
-// back is the client's address with the outcome in its query.
-func back(visit session, values url.Values) template.URL {
+// back is the client's address with the outcome in its query; pairs are names
+// and values, in SnapTrade's order.
+func back(visit session, pairs ...string) template.URL {
 	if visit.Redirect == "" {
 		return ""
 	}
@@ -291,7 +293,12 @@ func back(visit session, values url.Values) template.URL {
 	if strings.Contains(visit.Redirect, "?") {
 		joint = "&"
 	}
-	return template.URL(visit.Redirect + joint + values.Encode())
+	to := visit.Redirect
+	for i := 0; i < len(pairs); i += 2 {
+		to += joint + pairs[i] + "=" + url.QueryEscape(pairs[i+1])
+		joint = "&"
+	}
+	return template.URL(to)
 }
 
 func (s *API) showDone(w http.ResponseWriter, v views, visit session) {
@@ -299,14 +306,14 @@ func (s *API) showDone(w http.ResponseWriter, v views, visit session) {
 	message, _ := json.Marshal(map[string]string{"status": "SUCCESS", "authorizationId": visit.Result}) // two strings
 	render(w, http.StatusOK, v.done, "Connected", outcome{
 		Good: true, Immediate: visit.Immediate, Heading: b.Name + " is connected", Text: "Your accounts will appear in a moment.",
-		Action: "Back to " + app, Redirect: back(visit, url.Values{"status": {"SUCCESS"}, "connection_id": {visit.Result}}), Message: string(message),
+		Action: "Back to " + app, Redirect: back(visit, "status", "SUCCESS", "connection_id", visit.Result), Message: string(message),
 	})
 }
 
 func (s *API) leave(w http.ResponseWriter, v views, visit session) {
 	render(w, http.StatusOK, v.done, "Left", outcome{
 		Immediate: true, Heading: "Nothing was connected", Text: "You left before the end.", Action: "Back to " + app,
-		Redirect: back(visit, url.Values{"status": {"ABANDONED"}}), Message: "ABANDONED",
+		Redirect: back(visit, "status", "ABANDONED"), Message: "ABANDONED",
 	})
 }
 
@@ -321,7 +328,7 @@ func (s *API) failed(w http.ResponseWriter, v views, visit session, err error) {
 	})
 	render(w, http.StatusBadGateway, v.done, "Not connected", outcome{
 		Heading: "That didn't work", Text: f.Detail, Action: "Back to " + app, Message: string(message),
-		Redirect: back(visit, url.Values{"status": {"ERROR"}, "status_code": {strconv.Itoa(f.Status)}, "error_code": {f.Code}}),
+		Redirect: back(visit, "status", "ERROR", "status_code", strconv.Itoa(f.Status), "error_code", f.Code),
 	})
 }
 

@@ -156,6 +156,9 @@ func (s *API) login(r *http.Request, userID string) (any, error) {
 	if visit.Broker != "" {
 		q.Set("broker", visit.Broker)
 	}
+	if visit.Dark {
+		q.Set("darkMode", "true")
+	}
 	return map[string]string{
 		"redirectURI": s.cfg.SiteURL() + "/snaptrade/portal/redeem?" + q.Encode(),
 		"sessionId":   visit.ID,

@@ -14,21 +14,24 @@
         item.hidden = !item.dataset.name.toLowerCase().includes(wanted);
         n += item.hidden ? 0 : 1;
       }
-      count.textContent = `${n} institutions`;
+      count.textContent = n === 1 ? "1 institution" : `${n} institutions`;
     });
   }
   const end = document.querySelector("[data-message]");
   if (!end) return;
-  const framed = window.parent !== window;
-  if (framed) {
+  const tell = (message) => window.parent.postMessage(message, "*");
+  const button = end.querySelector("a.button");
+  if (window.parent !== window) {
     // As the real portal: objects for an outcome, plain strings for the rest.
     const message = end.dataset.message;
-    window.parent.postMessage(message.startsWith("{") ? JSON.parse(message) : message, "*");
-    const button = end.querySelector("a.button");
-    button?.addEventListener("click", (e) => { e.preventDefault(); window.parent.postMessage("CLOSED", "*"); });
-  } else if ("immediate" in end.dataset && end.dataset.redirect) {
-    location.replace(end.dataset.redirect);
-  } else {
-    end.querySelector("h1").focus();
+    if (message.startsWith("{")) {
+      tell(JSON.parse(message));
+    } else {
+      tell(message);
+      tell("CLOSE_MODAL");
+    }
+    button?.addEventListener("click", (e) => { e.preventDefault(); tell("CLOSED"); });
+  } else if ("immediate" in end.dataset && button) {
+    location.replace(button.href);
   }
 })();
