@@ -84,3 +84,77 @@ func Enqueue(ctx context.Context, tx pgx.Tx, q queue.Inserter, connection id.Con
 	}
 	return nil
 }
+
+// RevokeArgs ends a connection at its provider after it was deleted here. The
+// connection's row has no credential any more, so Teller's token travels in the
+// arguments, sealed for this job alone.
+type RevokeArgs struct {
+	Connection id.Connection `json:"connection"`
+	Owner      id.User       `json:"owner"`
+	Provider   string        `json:"provider"`
+	ProviderID string        `json:"provider_id"`
+	Sealed     []byte        `json:"sealed,omitempty"`
+}
+
+// Kind names the job.
+func (RevokeArgs) Kind() string { return "connection.revoke" }
+
+// InsertOpts tries for days: until the provider knows, it goes on billing.
+func (RevokeArgs) InsertOpts() river.InsertOpts {
+	o := queue.Options(queue.Default)
+	o.MaxAttempts = 12
+	return o
+}
+
+// RevokeWorker works RevokeArgs.
+type RevokeWorker struct {
+	river.WorkerDefaults[RevokeArgs]
+	Service *Service
+}
+
+// Work tells the provider.
+func (w *RevokeWorker) Work(ctx context.Context, job *river.Job[RevokeArgs]) error {
+	return w.Service.revoke(ctx, job.Args)
+}
+
+// AdoptArgs links a connection that SnapTrade reported for a person whose
+// browser never came back from the portal.
+type AdoptArgs struct {
+	Owner         id.User `json:"owner" river:"unique"`
+	Authorization string  `json:"authorization" river:"unique"`
+}
+
+// Kind names the job.
+func (AdoptArgs) Kind() string { return "connection.adopt" }
+
+// InsertOpts lets one job per connection wait.
+func (AdoptArgs) InsertOpts() river.InsertOpts {
+	o := queue.Options(queue.Default)
+	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByState: waiting()}
+	return o
+}
+
+// adoptAfter is how long the browser may take before the webhook's word is
+// enough.
+const adoptAfter = 2 * time.Minute
+
+// QueueAdopt queues the adoption in tx, for a little later: the browser goes
+// first.
+func QueueAdopt(ctx context.Context, tx pgx.Tx, q queue.Inserter, owner id.User, authorization string, now time.Time) error {
+	_, err := q.InsertTx(ctx, tx, AdoptArgs{Owner: owner, Authorization: authorization}, &river.InsertOpts{ScheduledAt: now.Add(adoptAfter)})
+	if err != nil {
+		return fmt.Errorf("queue adoption: %w", err)
+	}
+	return nil
+}
+
+// AdoptWorker works AdoptArgs.
+type AdoptWorker struct {
+	river.WorkerDefaults[AdoptArgs]
+	Service *Service
+}
+
+// Work links the connection, unless it is linked already.
+func (w *AdoptWorker) Work(ctx context.Context, job *river.Job[AdoptArgs]) error {
+	return w.Service.Adopt(ctx, job.Args.Owner, job.Args.Authorization)
+}

@@ -13,9 +13,10 @@ import (
 	"flint/internal/platform/postgres"
 )
 
-// LeaseTime is how long a sync may go on without renewing its lease. After a
-// crash the connection waits that long at most.
-const LeaseTime = 5 * time.Minute
+// LeaseTime is how long a sync may go on without renewing its lease, which it
+// does several times in that span. After a crash the connection waits that long
+// at most.
+const LeaseTime = 45 * time.Second
 
 // Lease is the right to sync a connection. The network is used while it is
 // held, so it can't be a transaction's lock; instead each lease has a higher

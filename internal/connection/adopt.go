@@ -1,0 +1,67 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/access"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// Adopt links a connection that exists at SnapTrade for owner though nobody came
+// back from the portal. It asks SnapTrade whether that is so, and the plan's
+// limit holds: over it the connection is ended there. What is linked already
+// stays as it is.
+func (s *Service) Adopt(ctx context.Context, owner id.User, authorization string) error {
+	if s.cfg.SnapTrade == nil {
+		return nil
+	}
+	if _, err := ByProvider(ctx, s.pool, SnapTrade, authorization); err == nil {
+		return nil
+	} else if !errors.Is(err, fault.ErrNotFound) {
+		return fmt.Errorf("adopt connection: %w", err)
+	}
+	o, err := s.ask(ctx, owner, authorization)
+	if errors.Is(err, ErrRefused) {
+		return nil // gone again, or never theirs
+	}
+	if err != nil {
+		return fmt.Errorf("adopt connection: %w", err)
+	}
+	actor := access.SystemActor("connection.adopt", owner)
+	if actor.Tier, err = s.cfg.TierOf(ctx, s.pool, owner); err != nil {
+		return fmt.Errorf("adopt connection: tier: %w", err)
+	}
+	_, err = s.link(ctx, actor, o)
+	if errors.Is(err, ErrPlanLimit) || errors.Is(err, ErrElsewhere) {
+		s.log.InfoContext(ctx, "connection isn't adopted", "owner", owner.String(), "error", err)
+		return nil
+	}
+	return err
+}
+
+// ByProvider returns the live connection with this id at the provider, whoever
+// owns it, or fault.ErrNotFound. It serves webhooks, whose word was verified.
+func ByProvider(ctx context.Context, db postgres.DB, provider, providerID string) (Connection, error) {
+	return seekProvider(ctx, db, provider, providerID)
+}
+
+// EndAll marks all of a person's SnapTrade connections as disconnected: the
+// user was deleted there. Data stays.
+func EndAll(ctx context.Context, tx pgx.Tx, owner id.User, reason string) error {
+	live, err := liveOf(ctx, tx, owner, SnapTrade)
+	if err != nil {
+		return fmt.Errorf("list connections: %w", err)
+	}
+	for _, c := range live {
+		if _, err := SetStatus(ctx, tx, owner, c, Disconnected, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
