@@ -19,7 +19,10 @@ for (const name of readdirSync(assets)) {
 /** The scripts and styles that a document names, by extension. */
 function named(document) {
   const html = readFileSync(new URL(document, dist), "utf8")
-  return [...html.matchAll(/(?:src|href)="\/assets\/([^"]+\.(js|css))"/g)].map(([, name, kind]) => ({ name, kind }))
+  return [...html.matchAll(/(?:src|href)="\/assets\/([^"]+\.(js|css))"/g)].map(([, name, kind]) => ({
+    name,
+    kind,
+  }))
 }
 
 const sum = (files, by) => files.reduce((total, f) => total + sizes.get(f.name)[by], 0)
@@ -33,9 +36,23 @@ const routes = [...sizes].filter(([name]) => name.endsWith(".js") && !first.has(
 const [widest, { br: widestSize }] = routes.reduce((a, b) => (b[1].br > a[1].br ? b : a))
 
 const budgets = [
-  ["app scripts, brotli", sum(app.filter((f) => f.kind === "js"), "br"), 150_000],
+  [
+    "app scripts, brotli",
+    sum(
+      app.filter((f) => f.kind === "js"),
+      "br",
+    ),
+    150_000,
+  ],
   ["sign-in scripts and styles, gzip", sum(auth, "gz"), 90_000],
-  ["styles, brotli", sum(app.filter((f) => f.kind === "css"), "br"), 14_000],
+  [
+    "styles, brotli",
+    sum(
+      app.filter((f) => f.kind === "css"),
+      "br",
+    ),
+    14_000,
+  ],
   [`largest later chunk (${widest}), brotli`, widestSize, 45_000],
   ["fonts", fontBytes, 60_000],
 ]

@@ -205,7 +205,10 @@ export class Live {
           // (401, 429) it doesn't, so look after the session and try again, ever slower.
           if (source?.readyState !== EventSource.CLOSED) return
           const wait = Math.min(60_000, 1000 * 2 ** tries++)
-          retry = setTimeout(() => void this.refresh().then((alive) => alive && !signal.aborted && open()), wait)
+          retry = setTimeout(
+            () => void this.refresh().then((alive) => alive && !signal.aborted && open()),
+            wait,
+          )
         })
       }
       if (signal.aborted) return done()

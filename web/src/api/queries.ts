@@ -60,7 +60,8 @@ export const dashboard = queryOptions({
 export const wealthHistory = (period: Period) =>
   queryOptions({
     queryKey: ["wealth", period],
-    queryFn: ({ signal }) => ask(api.GET("/api/portfolio/history", { signal, params: { query: { period } } })),
+    queryFn: ({ signal }) =>
+      ask(api.GET("/api/portfolio/history", { signal, params: { query: { period } } })),
     placeholderData: keepPreviousData,
   })
 
@@ -74,6 +75,11 @@ export const account = (id: string) =>
     queryKey: ["accounts", id],
     queryFn: ({ signal }) => ask(api.GET("/api/accounts/{id}", { signal, params: { path: { id } } })),
   })
+
+export const holdings = queryOptions({
+  queryKey: ["accounts", "holdings"],
+  queryFn: async ({ signal }) => (await ask(api.GET("/api/portfolio-holdings", { signal }))).holdings ?? [],
+})
 
 export const connections = queryOptions({
   queryKey: ["connections"],
@@ -104,7 +110,8 @@ export const transactions = (filters: TransactionFilters, limit = 100) =>
 export const recentTransactions = (limit: number, filters: TransactionFilters = {}) =>
   queryOptions({
     queryKey: ["transactions", "recent", filters, limit],
-    queryFn: ({ signal }) => ask(api.GET("/api/transactions", { signal, params: { query: { ...filters, limit } } })),
+    queryFn: ({ signal }) =>
+      ask(api.GET("/api/transactions", { signal, params: { query: { ...filters, limit } } })),
   })
 
 export const imports = queryOptions({

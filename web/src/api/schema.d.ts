@@ -24,6 +24,7 @@ export interface paths {
   "/api/auth/refresh": { post: { parameters: Q<never>; requestBody?: never; responses: Ok<Said> } }
   "/api/auth/logout": Post<Said, { refreshToken?: string }>
   "/api/dashboard": Get<t.Dashboard>
+  "/api/portfolio-holdings": Get<{ holdings: t.Holding[] }>
   "/api/portfolio/history": Get<t.WealthHistory, { period?: t.Period }>
   "/api/accounts": Get<{ accounts: t.Account[] }>
   "/api/accounts/{id}": {

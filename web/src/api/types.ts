@@ -59,7 +59,7 @@ export interface Account {
 
 export interface BalanceDay {
   day: string
-  balance: Money
+  balance: string
   quality: Quality
 }
 
@@ -68,10 +68,18 @@ export interface Position {
   name: string
   type: string
   quantity: string
-  currentPrice: Money | null
-  currentValue: Money | null
-  averageCost: Money | null
-  profitLoss: Money | null
+  currentPrice: string | null
+  averageCost: string | null
+  currentValue: string | null
+  currency: string
+  cashEquivalent: boolean
+}
+
+export interface Holding {
+  accountId: string
+  symbol: string
+  quantity: string
+  profitLoss: string | null
   profitLossPercent: string | null
   currency: string
 }
@@ -79,9 +87,10 @@ export interface Position {
 export interface AccountDetail extends Account {
   history: BalanceDay[]
   positions: Position[]
-  cash: { currency: string; cash: Money; buyingPower: Money | null }[]
+  cash: { currency: string; cash: string; buyingPower: string | null }[]
 }
 
+/** What a total leaves out: a rate for a currency, a price for a symbol, a balance of an account. */
 export interface Missing {
   what: string
   detail: string
@@ -97,7 +106,7 @@ export interface Dashboard {
   currency: string
   accounts: Account[]
   needsConnection: boolean
-  connectionStatus: { hasAccounts: boolean; snapTradeError: string | null; message: string }
+  connectionStatus: { hasAccounts: boolean; snapTradeError: boolean; message: string }
   lastBalanceUpdate: string | null
   asOf: string | null
   complete: boolean

@@ -45,15 +45,22 @@ export function Frame({ children }: { children: ReactNode }) {
 /** A picture of the product, drawn, not photographed: it needs no request and no script. */
 function Aside() {
   return (
-    <aside aria-hidden="true" className="hidden overflow-hidden bg-accent-soft lg:flex lg:flex-col lg:justify-center lg:pl-16">
-      <p className="max-w-md text-2xl font-semibold tracking-[-0.018em] text-balance">Everything you own and owe, in one place.</p>
-      <p className="mt-2 max-w-md text-lg text-ink-2">Banks, brokerages and crypto, up to date by themselves, and yours alone.</p>
+    <aside
+      aria-hidden="true"
+      className="hidden overflow-hidden bg-accent-soft lg:flex lg:flex-col lg:justify-center lg:pl-16"
+    >
+      <p className="max-w-md text-2xl font-semibold tracking-[-0.018em] text-balance">
+        Everything you own and owe, in one place.
+      </p>
+      <p className="mt-2 max-w-md text-lg text-ink-2">
+        Banks, brokerages and crypto, up to date by themselves, and yours alone.
+      </p>
       <div className="mt-10 w-[640px] rounded-xl border border-line bg-card p-6">
         <p className="text-sm text-ink-3">Net worth</p>
         <p className="text-hero font-semibold tracking-[-0.022em]">
           $482,190<span className="text-2xl text-ink-3">.44</span>
         </p>
-        <svg viewBox="0 0 600 180" className="mt-4 w-full">
+        <svg viewBox="0 0 600 180" className="mt-4 w-full" aria-hidden="true">
           <defs>
             <linearGradient id="aside" x1="0" x2="0" y1="0" y2="1">
               <stop offset="0" stopColor="var(--accent)" stopOpacity=".22" />

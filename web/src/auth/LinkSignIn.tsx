@@ -27,7 +27,9 @@ export function LinkSignIn() {
   }
   return (
     <>
-      <Heading title="This link didn’t work">{error.message} Such links work once, and for a short time.</Heading>
+      <Heading title="This link didn’t work">
+        {error.message} Such links work once, and for a short time.
+      </Heading>
       <a href="/signin" className={buttonClass("primary", "lg", "w-full")}>
         Sign in with your password
       </a>

@@ -20,7 +20,9 @@ export function FormProblem({ error }: { error: ApiError | undefined }) {
     <Notice tone="bad">
       <p>{error.message}</p>
       {error.kind === "too-many" && error.retryAfter > 0 && <p>Try again in {wait(error.retryAfter)}.</p>}
-      {error.kind === "broken" && error.requestId && <p className="mt-1 text-xs text-ink-2">Request {error.requestId}</p>}
+      {error.kind === "broken" && error.requestId && (
+        <p className="mt-1 text-xs text-ink-2">Request {error.requestId}</p>
+      )}
     </Notice>
   )
 }

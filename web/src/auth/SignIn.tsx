@@ -27,7 +27,15 @@ export function SignIn() {
       </Heading>
       <form onSubmit={onSubmit} className="space-y-4">
         <FormProblem error={error} />
-        <Input label="E-mail" name="email" type="email" autoComplete="username" required autoFocus error={error?.field("email")} />
+        <Input
+          label="E-mail"
+          name="email"
+          type="email"
+          autoComplete="username"
+          required
+          autoFocus
+          error={error?.field("email")}
+        />
         <Input
           label="Password"
           name="password"

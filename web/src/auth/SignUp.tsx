@@ -12,7 +12,9 @@ export function SignUp() {
   const { busy, error, answer, onSubmit } = useSubmit(({ firstName = "", email = "", password = "" }) => {
     setEmail(email.trim())
     return ask(
-      api.POST("/api/auth/public-register", { body: { firstName: firstName.trim(), email: email.trim(), password } }),
+      api.POST("/api/auth/public-register", {
+        body: { firstName: firstName.trim(), email: email.trim(), password },
+      }),
     )
   })
   if (answer) return <Sent email={email} />
@@ -32,10 +34,17 @@ export function SignUp() {
           autoComplete="given-name"
           required
           autoFocus
-          maxLength={80}
+          maxLength={200}
           error={error?.field("firstName")}
         />
-        <Input label="E-mail" name="email" type="email" autoComplete="username" required error={error?.field("email")} />
+        <Input
+          label="E-mail"
+          name="email"
+          type="email"
+          autoComplete="username"
+          required
+          error={error?.field("email")}
+        />
         <Input
           label="Password"
           name="password"
@@ -64,7 +73,8 @@ function Sent({ email }: { email: string }) {
         <MailCheck className="size-6" aria-hidden="true" />
       </span>
       <Heading title="Look in your inbox">
-        We’ve written to <strong className="font-medium text-ink">{email}</strong>. Follow the link in the mail to finish.
+        We’ve written to <strong className="font-medium text-ink">{email}</strong>. Follow the link in the
+        mail to finish.
       </Heading>
       <form onSubmit={resend.onSubmit} className="space-y-4">
         {resend.answer && <Notice tone="good">{resend.answer.message || "Sent again."}</Notice>}
@@ -79,7 +89,13 @@ function Sent({ email }: { email: string }) {
             Open the demo’s inbox
           </a>
         )}
-        <Button type="submit" size="lg" className="w-full" busy={resend.busy} disabled={resend.answer !== undefined}>
+        <Button
+          type="submit"
+          size="lg"
+          className="w-full"
+          busy={resend.busy}
+          disabled={resend.answer !== undefined}
+        >
           Send the mail again
         </Button>
         <p className="text-center">

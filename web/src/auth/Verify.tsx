@@ -50,11 +50,21 @@ function Resend() {
   const { busy, error, answer, onSubmit } = useSubmit(({ email = "" }) =>
     ask(api.POST("/api/auth/resend-verification", { body: { email: email.trim() } })),
   )
-  if (answer) return <Notice tone="good">{answer.message || "If we know this address, a new mail is on its way."}</Notice>
+  if (answer)
+    return (
+      <Notice tone="good">{answer.message || "If we know this address, a new mail is on its way."}</Notice>
+    )
   return (
     <form onSubmit={onSubmit} className="space-y-4">
       <FormProblem error={error} />
-      <Input label="Your e-mail" name="email" type="email" autoComplete="username" required error={error?.field("email")} />
+      <Input
+        label="Your e-mail"
+        name="email"
+        type="email"
+        autoComplete="username"
+        required
+        error={error?.field("email")}
+      />
       <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
         Send me a new link
       </Button>

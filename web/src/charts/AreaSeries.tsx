@@ -113,8 +113,15 @@ function Drawing({ points, w, h, width, height, currency, at, fade }: DrawingPro
   const shape = useMemo(() => {
     const p = plot(points, w, h)
     const curve = points.length > 120 ? undefined : curveMonotoneX
-    const l = line<Point>((d) => p.x(d.date), (d) => p.y(d.value))
-    const a = area<Point>((d) => p.x(d.date), h, (d) => p.y(d.value))
+    const l = line<Point>(
+      (d) => p.x(d.date),
+      (d) => p.y(d.value),
+    )
+    const a = area<Point>(
+      (d) => p.x(d.date),
+      h,
+      (d) => p.y(d.value),
+    )
     if (curve) {
       l.curve(curve)
       a.curve(curve)
@@ -131,7 +138,13 @@ function Drawing({ points, w, h, width, height, currency, at, fade }: DrawingPro
           <stop offset="0" stopColor="var(--accent)" stopOpacity=".2" />
           <stop offset="1" stopColor="var(--accent)" stopOpacity="0" />
         </linearGradient>
-        <pattern id={`${fade}-hatch`} width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+        <pattern
+          id={`${fade}-hatch`}
+          width="6"
+          height="6"
+          patternUnits="userSpaceOnUse"
+          patternTransform="rotate(45)"
+        >
           <line x1="0" x2="0" y1="0" y2="6" stroke="var(--line-strong)" strokeWidth="1" />
         </pattern>
       </defs>
@@ -147,11 +160,26 @@ function Drawing({ points, w, h, width, height, currency, at, fade }: DrawingPro
         const from = x(points[a]?.date ?? 0)
         const to = x(points[Math.min(b + 1, points.length - 1)]?.date ?? 0)
         return (
-          <rect key={a} x={from} width={Math.max(2, to - from)} y={0} height={h} fill={`url(#${fade}-hatch)`} opacity={0.45} />
+          <rect
+            key={a}
+            x={from}
+            width={Math.max(2, to - from)}
+            y={0}
+            height={h}
+            fill={`url(#${fade}-hatch)`}
+            opacity={0.45}
+          />
         )
       })}
       <path d={shape.area} fill={`url(#${fade})`} />
-      <path d={shape.line} fill="none" stroke="var(--accent)" strokeWidth={2} strokeLinejoin="round" strokeLinecap="round" />
+      <path
+        d={shape.line}
+        fill="none"
+        stroke="var(--accent)"
+        strokeWidth={2}
+        strokeLinejoin="round"
+        strokeLinecap="round"
+      />
       {dateTicks(x, w).map((d) => (
         <text key={d.getTime()} x={x(d)} y={height - 4} textAnchor="middle" fontSize={11} fill="var(--ink-3)">
           {(far ? monthYear : monthDay).format(d)}
@@ -160,14 +188,33 @@ function Drawing({ points, w, h, width, height, currency, at, fade }: DrawingPro
       {here && (
         <g>
           <line x1={x(here.date)} x2={x(here.date)} y1={0} y2={h} stroke="var(--line-strong)" />
-          <circle cx={x(here.date)} cy={y(here.value)} r={4.5} fill="var(--accent)" stroke="var(--card)" strokeWidth={2} />
+          <circle
+            cx={x(here.date)}
+            cy={y(here.value)}
+            r={4.5}
+            fill="var(--accent)"
+            stroke="var(--card)"
+            strokeWidth={2}
+          />
         </g>
       )}
     </svg>
   )
 }
 
-function Readout({ point, points, w, h, currency }: { point: Point; points: Point[]; w: number; h: number; currency: string }) {
+function Readout({
+  point,
+  points,
+  w,
+  h,
+  currency,
+}: {
+  point: Point
+  points: Point[]
+  w: number
+  h: number
+  currency: string
+}) {
   const { x } = plot(points, w, h)
   const px = x(point.date)
   return (
@@ -185,10 +232,25 @@ function Readout({ point, points, w, h, currency }: { point: Point; points: Poin
   )
 }
 
-function SeriesTable({ label, points, currency, height }: { label: string; points: Point[]; currency: string; height: number }) {
+function SeriesTable({
+  label,
+  points,
+  currency,
+  height,
+}: {
+  label: string
+  points: Point[]
+  currency: string
+  height: number
+}) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
-    <section aria-label={`${label} as a table`} tabIndex={0} className="overflow-y-auto rounded-md border border-line" style={{ height }}>
+    <section
+      aria-label={`${label} as a table`}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+      tabIndex={0}
+      className="overflow-y-auto rounded-md border border-line"
+      style={{ height }}
+    >
       <table className="w-full text-sm">
         <thead className="sticky top-0 bg-sunken text-left text-xs text-ink-2">
           <tr>

@@ -1,7 +1,7 @@
 // The arithmetic of charts, apart from the drawing so that it can be tested. Numbers
 // here are geometry; what people read is formatted from the server's decimal strings.
 import { bisector, extent } from "d3-array"
-import { type ScaleLinear, scaleLinear, scaleUtc, type ScaleTime } from "d3-scale"
+import { type ScaleLinear, type ScaleTime, scaleLinear, scaleUtc } from "d3-scale"
 
 export interface Point {
   /** YYYY-MM-DD */
@@ -41,9 +41,13 @@ export function plot(points: Point[], width: number, height: number): Plot {
   const pad = spread > 0 ? spread * 0.12 : Math.max(1, Math.abs(high) * 0.02)
   const span = to.getTime() - from.getTime()
   const x = scaleUtc()
-    .domain(span > 0 ? [from, to] : [new Date(from.getTime() - 43_200_000), new Date(to.getTime() + 43_200_000)])
+    .domain(
+      span > 0 ? [from, to] : [new Date(from.getTime() - 43_200_000), new Date(to.getTime() + 43_200_000)],
+    )
     .range([0, width])
-  const y = scaleLinear().domain([low - pad, high + pad]).range([height, 0])
+  const y = scaleLinear()
+    .domain([low - pad, high + pad])
+    .range([height, 0])
   return { x, y, ticks: y.ticks(4) }
 }
 

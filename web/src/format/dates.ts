@@ -25,7 +25,12 @@ export function startOfMonth(text: string): string {
   return `${text.slice(0, 8)}01`
 }
 
-const long = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" })
+const long = new Intl.DateTimeFormat(undefined, {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  timeZone: "UTC",
+})
 const longYear = new Intl.DateTimeFormat(undefined, {
   weekday: "short",
   day: "numeric",
@@ -80,7 +85,12 @@ export function ago(time: string | null | undefined, now = new Date()): string {
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" })
-const moment = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })
+const moment = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+})
 
 /** "around 18:00" today, else "12 May, 18:00". */
 export function when(time: string | null | undefined, now = new Date()): string {

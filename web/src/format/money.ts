@@ -29,7 +29,12 @@ function currencyFormat(currency: string, sign: boolean): Intl.NumberFormat {
   return format(`${currency}${sign}`, () => {
     const signDisplay = sign ? "exceptZero" : "negative"
     try {
-      return new Intl.NumberFormat(undefined, { style: "currency", currency, signDisplay, currencyDisplay: "narrowSymbol" })
+      return new Intl.NumberFormat(undefined, {
+        style: "currency",
+        currency,
+        signDisplay,
+        currencyDisplay: "narrowSymbol",
+      })
     } catch {
       // Not an ISO code (a crypto asset, say): the bare number, the code is added by the caller.
       return new Intl.NumberFormat(undefined, { maximumFractionDigits: 8, signDisplay })
@@ -83,7 +88,10 @@ export function quantity(text: string | null | undefined): string {
 }
 
 /** "+1.23 %" from "1.23"; the server says percent, not a fraction. */
-export function percent(value: string | number | null | undefined, options: { sign?: boolean; digits?: number } = {}): string {
+export function percent(
+  value: string | number | null | undefined,
+  options: { sign?: boolean; digits?: number } = {},
+): string {
   if (value === null || value === undefined) return unknown
   const text = String(value)
   if (!isDecimal(text)) return unknown
@@ -119,4 +127,22 @@ export function geometry(amount: string): number {
 /** Typeset minus, as wide as a plus. */
 function trueMinus(text: string): string {
   return text.replace("-", "\u2212")
+}
+
+/** a − b, exactly, on decimal strings. For the change between two points of a series the server sent. */
+export function difference(a: string, b: string): string {
+  const places = Math.max(fraction(a).length, fraction(b).length)
+  const d = scaled(a, places) - scaled(b, places)
+  const digits = (d < 0n ? -d : d).toString().padStart(places + 1, "0")
+  const whole = digits.slice(0, digits.length - places)
+  const text = places > 0 ? `${whole}.${digits.slice(-places)}` : whole
+  return d < 0n ? `-${text}` : text
+}
+
+function fraction(text: string): string {
+  return text.split(".")[1] ?? ""
+}
+
+function scaled(text: string, places: number): bigint {
+  return BigInt(text.replace(".", "") + "0".repeat(places - fraction(text).length))
 }

@@ -1,5 +1,5 @@
 // Words for the codes of the API.
-import type { AccountType, Connection, SyncRun } from "../api/types"
+import type { AccountType, Connection, Missing, SyncRun } from "../api/types"
 
 const plurals = new Intl.PluralRules("en")
 const number = new Intl.NumberFormat(undefined)
@@ -9,13 +9,17 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${number.format(n)} ${plurals.select(n) === "one" ? one : many}`
 }
 
-export const accountGroups: { kind: "cash" | "credit" | "investment" | "crypto" | "loan" | "manual"; title: string; types: AccountType[] }[] = [
-  { kind: "cash", title: "Cash", types: ["bank"] },
+export const accountGroups: {
+  kind: "cash" | "credit" | "investment" | "crypto" | "loan"
+  title: string
+  types: AccountType[]
+}[] = [
+  // Accounts kept by hand count as cash in the totals, so they stand with it.
+  { kind: "cash", title: "Cash", types: ["bank", "manual"] },
   { kind: "investment", title: "Investments", types: ["investment"] },
   { kind: "crypto", title: "Crypto", types: ["crypto"] },
   { kind: "credit", title: "Credit cards", types: ["credit"] },
   { kind: "loan", title: "Loans", types: ["loan"] },
-  { kind: "manual", title: "By hand and imported", types: ["manual"] },
 ]
 
 const typeNames: Record<AccountType, string> = {
@@ -31,11 +35,13 @@ export function accountType(type: AccountType): string {
   return typeNames[type] ?? "Account"
 }
 
-/** "money_market" → "Money market" */
+const acronyms = /\b(ira|hsa|cd|etf|tfsa|rrsp|isa|atm|ach|fx|usd|eur|gbp)\b/gi
+
+/** "money_market" → "Money market", "roth_ira" → "Roth IRA" */
 export function label(code: string): string {
   if (!code) return ""
   const text = code.replace(/[_-]+/g, " ").trim()
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return (text.charAt(0).toUpperCase() + text.slice(1)).replace(acronyms, (a) => a.toUpperCase())
 }
 
 export type Tone = "good" | "busy" | "warn" | "bad" | "plain"
@@ -89,9 +95,26 @@ export function runSummary(run: SyncRun): string {
   return parts.length > 0 ? parts.join(" · ") : "Nothing new"
 }
 
+/** What a total leaves out, as a sentence. */
+export function missingWords(m: Missing): string {
+  switch (m.what) {
+    case "rate":
+      return `There is no exchange rate for ${m.detail} today.`
+    case "price":
+      return `No price is known for ${m.detail}.`
+    case "balance":
+      return `The balance of ${m.detail} isn’t known yet.`
+    default:
+      return m.detail || m.what
+  }
+}
+
 /** Two letters for an institution without a logo. */
 export function monogram(name: string): string {
-  const words = name.replace(/[^\p{L}\p{N} ]/gu, "").split(/\s+/).filter(Boolean)
+  const words = name
+    .replace(/[^\p{L}\p{N} ]/gu, "")
+    .split(/\s+/)
+    .filter(Boolean)
   const [a, b] = words
   if (!a) return "?"
   return (b ? a.charAt(0) + b.charAt(0) : a.slice(0, 2)).toUpperCase()

@@ -8,7 +8,8 @@ import { Mark } from "../ui/Mark"
 
 /** Why an account's figure may be behind or missing, in words; undefined if it is as it should be. */
 export function doubt(a: Account): string | undefined {
-  if (a.needsReconnection) return `${a.institutionName} needs you to sign in again. Last known ${ago(a.asOf)}.`
+  if (a.needsReconnection)
+    return `${a.institutionName} needs you to sign in again. Last known ${ago(a.asOf)}.`
   if (a.stale) return `Last known ${ago(a.asOf)}.`
   return undefined
 }
@@ -59,13 +60,22 @@ export function AccountLink({ account: a }: { account: Account }) {
         <span className="flex items-center gap-1 truncate text-sm text-ink-3">
           {why && <TriangleAlert className="size-3.5 shrink-0 text-warn" aria-hidden="true" />}
           <span className="truncate">
-            {a.institutionName} · {a.needsReconnection ? "Sign-in needed" : a.stale ? `as of ${ago(a.asOf)}` : label(a.subtype) || accountType(a.type)}
+            {a.institutionName} ·{" "}
+            {a.needsReconnection
+              ? "Sign-in needed"
+              : a.stale
+                ? `as of ${ago(a.asOf)}`
+                : label(a.subtype) || accountType(a.type)}
           </span>
         </span>
       </span>
       <span className="shrink-0 text-right">
         <span className="block font-medium">
-          <Figure value={a.balance} why="The provider hasn’t said yet" uncertain={a.balance ? why : undefined} />
+          <Figure
+            value={a.balance}
+            why="The provider hasn’t said yet"
+            uncertain={a.balance ? why : undefined}
+          />
         </span>
         {a.balance && a.balanceInBase && a.balanceInBase.currency !== a.balance.currency && (
           <span className="block text-xs text-ink-3">

@@ -12,8 +12,8 @@ import { accountType, label, via } from "../format/words"
 import { Button, buttonClass } from "../ui/Button"
 import { Card } from "../ui/Card"
 import { Field } from "../ui/Detail"
-import { Figure, Headline } from "../ui/Figure"
 import { Input } from "../ui/Field"
+import { Figure, Headline } from "../ui/Figure"
 import { Mark } from "../ui/Mark"
 import { Modal } from "../ui/Overlay"
 import { PageHead } from "../ui/PageHead"
@@ -88,7 +88,7 @@ function Loaded({ account: a }: { account: AccountDetail }) {
                 <AreaSeries
                   label="Balance"
                   currency={a.currency}
-                  series={a.history.map((h) => ({ day: h.day, value: h.balance.amount, quality: h.quality }))}
+                  series={a.history.map((h) => ({ day: h.day, value: h.balance, quality: h.quality }))}
                 />
               ) : (
                 <p className="mb-3 flex h-40 items-center justify-center rounded-lg bg-sunken px-6 text-center text-ink-2">
@@ -125,10 +125,14 @@ function About({ account: a }: { account: AccountDetail }) {
           </Field>
         )}
         <Field name="Currency">{a.currency}</Field>
-        {a.nickname && <Field name="Provider’s name">{a.accountName || a.name}</Field>}
+        {a.nickname && <Field name="Provider’s name">{a.name}</Field>}
         <Field name="Source">
           {a.connectionId ? (
-            <Link to="/connections/$connectionId" params={{ connectionId: a.connectionId }} className="prose-link">
+            <Link
+              to="/connections/$connectionId"
+              params={{ connectionId: a.connectionId }}
+              className="prose-link"
+            >
               {a.institutionName}
             </Link>
           ) : (
@@ -222,7 +226,7 @@ function Rename({ account }: { account: AccountDetail }) {
             value={name}
             maxLength={80}
             onChange={(e) => setName(e.target.value)}
-            hint={`Leave it empty to use the provider’s name, “${account.accountName || account.name}”.`}
+            hint={`Leave it empty to use the provider’s name, “${account.name}”.`}
           />
           <div className="mt-5 flex justify-end gap-2">
             <Button look="quiet" onClick={() => setOpen(false)}>

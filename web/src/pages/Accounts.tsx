@@ -112,7 +112,12 @@ function Groups({ accounts, board }: { accounts: Account[]; board: Dashboard | u
       })}
       {hidden.length > 0 && (
         <div>
-          <Button look="quiet" size="sm" aria-expanded={showHidden} onClick={() => setShowHidden(!showHidden)}>
+          <Button
+            look="quiet"
+            size="sm"
+            aria-expanded={showHidden}
+            onClick={() => setShowHidden(!showHidden)}
+          >
             {showHidden ? "Fold away" : "Show"} {count(hidden.length, "hidden or closed account")}
           </Button>
           {showHidden && (

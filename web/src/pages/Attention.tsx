@@ -7,6 +7,7 @@ import type { ReactNode } from "react"
 import * as queries from "../api/queries"
 import type { Connection } from "../api/types"
 import { ago } from "../format/dates"
+import { missingWords } from "../format/words"
 import { useSync } from "../shell/live"
 import { buttonClass } from "../ui/Button"
 import { progressWords } from "./syncWords"
@@ -21,7 +22,9 @@ export function Attention() {
   const { data: board } = useQuery(queries.dashboard)
   const list = data?.connections ?? []
   const broken = list.filter((c) => c.action === "reconnect")
-  const delayed = list.filter((c) => c.action !== "reconnect" && (c.status === "degraded" || c.status === "quarantined"))
+  const delayed = list.filter(
+    (c) => c.action !== "reconnect" && (c.status === "degraded" || c.status === "quarantined"),
+  )
   const running = list.filter((c) => c.syncing)
   const missing = board && !board.complete ? board.missing : []
   if (broken.length + delayed.length + running.length + missing.length === 0) return null
@@ -37,9 +40,10 @@ export function Attention() {
             </a>
           }
         >
-          <strong className="font-semibold">{c.institutionName}</strong>{" "}
-          {c.message || "needs you to sign in again."}{" "}
-          {c.lastSyncedAt && <span className="opacity-85">Last updated {ago(c.lastSyncedAt)}; totals may be behind.</span>}
+          {c.message || `${c.institutionName} needs you to sign in again.`}{" "}
+          {c.lastSyncedAt && (
+            <span className="opacity-85">Last updated {ago(c.lastSyncedAt)}; totals may be behind.</span>
+          )}
         </Notice>
       ))}
       {delayed.map((c) => (
@@ -47,18 +51,22 @@ export function Attention() {
           key={c.id}
           tone="warn"
           action={
-            <Link to="/connections/$connectionId" params={{ connectionId: c.id }} className={buttonClass("secondary", "sm")}>
+            <Link
+              to="/connections/$connectionId"
+              params={{ connectionId: c.id }}
+              className={buttonClass("secondary", "sm")}
+            >
               Details
             </Link>
           }
         >
-          <strong className="font-semibold">{c.institutionName}</strong> {c.message || "is slow to answer. We keep trying."}
+          {c.message || `${c.institutionName} is slow to answer. We keep trying.`}
         </Notice>
       ))}
       {missing.length > 0 && (
         <Notice tone="warn">
           <strong className="font-semibold">Some figures are missing from the total.</strong>{" "}
-          {missing.map((m) => m.detail || m.what).join(" ")}
+          {missing.map(missingWords).join(" ")}
         </Notice>
       )}
       {running.map((c) => (
@@ -77,7 +85,15 @@ function Running({ connection: c }: { connection: Connection }) {
   )
 }
 
-function Notice({ tone, action, children }: { tone: "bad" | "warn" | "busy"; action?: ReactNode; children: ReactNode }) {
+function Notice({
+  tone,
+  action,
+  children,
+}: {
+  tone: "bad" | "warn" | "busy"
+  action?: ReactNode
+  children: ReactNode
+}) {
   const Icon = tone === "bad" ? CircleAlert : tone === "warn" ? Clock : LoaderCircle
   return (
     <div

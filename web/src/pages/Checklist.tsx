@@ -23,7 +23,11 @@ export function Checklist() {
   if (dismissed || !user || !connections || !imports) return null
   const link = "prose-link"
   const steps: Step[] = [
-    { done: user.emailVerified, title: "Confirm your e-mail", text: "So that nobody else can use your address." },
+    {
+      done: user.emailVerified,
+      title: "Confirm your e-mail",
+      text: "So that nobody else can use your address.",
+    },
     {
       done: connections.used > 0,
       title: "Connect your first account",

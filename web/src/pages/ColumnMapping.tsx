@@ -56,11 +56,18 @@ export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onD
   const submit = (e: FormEvent) => {
     e.preventDefault()
     const { amount, debit, credit, ...rest } = mapping
-    const chosen = two ? { ...rest, debit: debit ?? "", credit: credit ?? "" } : { ...rest, amount: amount ?? "" }
+    const chosen = two
+      ? { ...rest, debit: debit ?? "", credit: credit ?? "" }
+      : { ...rest, amount: amount ?? "" }
     save.mutate(Object.fromEntries(Object.entries(chosen).filter(([, v]) => v !== "")))
   }
   const column = (field: string, label: string, required = true) => (
-    <Select label={label} required={required} value={mapping[field] ?? ""} onChange={(e) => set(field)(e.target.value)}>
+    <Select
+      label={label}
+      required={required}
+      value={mapping[field] ?? ""}
+      onChange={(e) => set(field)(e.target.value)}
+    >
       <option value="">{required ? "Choose a column" : "None"}</option>
       {columns.map((c) => (
         <option key={c} value={c}>
@@ -72,10 +79,16 @@ export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onD
   return (
     <Card id="mapping" title="What are the columns?" className="mx-auto max-w-2xl">
       <form onSubmit={submit} className="space-y-4">
-        <p className="text-ink-2">Banks name them as they like. Tell us once; you’ll see the rows before anything is kept.</p>
+        <p className="text-ink-2">
+          Banks name them as they like. Tell us once; you’ll see the rows before anything is kept.
+        </p>
         <div className="grid gap-4 sm:grid-cols-2">
           {column("date", "Date")}
-          <Select label="Written as" value={mapping.dateFormat ?? ""} onChange={(e) => set("dateFormat")(e.target.value)}>
+          <Select
+            label="Written as"
+            value={mapping.dateFormat ?? ""}
+            onChange={(e) => set("dateFormat")(e.target.value)}
+          >
             <option value="">Find out by itself</option>
             <option value="YYYY-MM-DD">2026-12-31</option>
             <option value="MM/DD/YYYY">12/31/2026</option>
@@ -83,7 +96,11 @@ export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onD
             <option value="DD.MM.YYYY">31.12.2026</option>
           </Select>
           {column("description", "What it was")}
-          <Select label="Amounts stand in" value={two ? "two" : "one"} onChange={(e) => setTwo(e.target.value === "two")}>
+          <Select
+            label="Amounts stand in"
+            value={two ? "two" : "one"}
+            onChange={(e) => setTwo(e.target.value === "two")}
+          >
             <option value="one">One column, with a sign</option>
             <option value="two">Two columns, in and out</option>
           </Select>

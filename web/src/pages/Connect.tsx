@@ -19,10 +19,34 @@ import { loadTeller, type TellerEnrollment } from "./teller"
 
 type Goal = NonNullable<ConnectSearch["goal"]>
 
-const goals: { goal: Goal; title: string; text: string; icon: ReactNode; provider: "Teller" | "SnapTrade" }[] = [
-  { goal: "bank", title: "Bank or card", text: "Checking, savings, credit cards, loans", icon: <Landmark />, provider: "Teller" },
-  { goal: "brokerage", title: "Brokerage", text: "Stocks, funds, retirement accounts", icon: <LineChart />, provider: "SnapTrade" },
-  { goal: "crypto", title: "Crypto exchange", text: "Coins and cash at an exchange", icon: <Bitcoin />, provider: "SnapTrade" },
+const goals: {
+  goal: Goal
+  title: string
+  text: string
+  icon: ReactNode
+  provider: "Teller" | "SnapTrade"
+}[] = [
+  {
+    goal: "bank",
+    title: "Bank or card",
+    text: "Checking, savings, credit cards, loans",
+    icon: <Landmark />,
+    provider: "Teller",
+  },
+  {
+    goal: "brokerage",
+    title: "Brokerage",
+    text: "Stocks, funds, retirement accounts",
+    icon: <LineChart />,
+    provider: "SnapTrade",
+  },
+  {
+    goal: "crypto",
+    title: "Crypto exchange",
+    text: "Coins and cash at an exchange",
+    icon: <Bitcoin />,
+    provider: "SnapTrade",
+  },
 ]
 
 export default function Connect() {
@@ -52,7 +76,12 @@ export default function Connect() {
       ) : full ? (
         <PlanFull limit={data.limit ?? 0} />
       ) : goal ? (
-        <Explain goal={goal} mending={mending} reconnect={reconnect} enabled={goal === "bank" ? app.teller.enabled : app.snaptrade.enabled} />
+        <Explain
+          goal={goal}
+          mending={mending}
+          reconnect={reconnect}
+          enabled={goal === "bank" ? app.teller.enabled : app.snaptrade.enabled}
+        />
       ) : (
         <Choose />
       )}
@@ -107,7 +136,8 @@ function PlanFull({ limit }: { limit: number }) {
     <Card>
       <h2 className="text-lg font-semibold">Your plan’s places are taken</h2>
       <p className="mt-1 text-ink-2">
-        Your plan allows {count(limit, "connection")}. Disconnect one you no longer need, or import a file: files don’t count.
+        Your plan allows {count(limit, "connection")}. Disconnect one you no longer need, or import a file:
+        files don’t count.
       </p>
       <div className="mt-5 flex gap-2">
         <a href="/connections" className={buttonClass("primary")}>
@@ -161,7 +191,11 @@ function Explain({ goal, mending, reconnect, enabled }: ExplainProps) {
         />
         <Points
           title="What we can’t"
-          points={["See or keep your password", bank ? "Move money" : "Place orders: reading only", "Share anything with anyone"]}
+          points={[
+            "See or keep your password",
+            bank ? "Move money" : "Place orders: reading only",
+            "Share anything with anyone",
+          ]}
         />
       </div>
       {enabled ? (
@@ -177,7 +211,12 @@ function Explain({ goal, mending, reconnect, enabled }: ExplainProps) {
       )}
       {!reconnect && (
         <div className="mt-4 text-center">
-          <Button look="quiet" size="sm" icon={<ChevronLeft />} onClick={() => void navigate({ to: "/connect", search: {} })}>
+          <Button
+            look="quiet"
+            size="sm"
+            icon={<ChevronLeft />}
+            onClick={() => void navigate({ to: "/connect", search: {} })}
+          >
             Something else
           </Button>
         </div>
@@ -227,7 +266,8 @@ export function problemSentence(error: Error): string {
   if (!(error instanceof ApiError)) {
     return "The bank’s window couldn’t be opened. An ad blocker may be in the way: allow it for this page and try again."
   }
-  if (error.code === "provider_unavailable") return `${error.message} Nothing was changed. Try again in a few minutes.`
+  if (error.code === "provider_unavailable")
+    return `${error.message} Nothing was changed. Try again in a few minutes.`
   if (error.code === "attempt_expired") return "That took a little long, so we began anew. Please try again."
   return error.message
 }
@@ -280,7 +320,9 @@ function Teller({ reconnect }: { reconnect?: string }) {
     <>
       <Problem error={finish.error ?? start.error} />
       {left && !finish.isPending && !finish.isSuccess && (
-        <p className="mt-4 rounded-md bg-sunken px-3 py-2.5 text-ink-2">You closed the window before it was finished. Nothing was connected.</p>
+        <p className="mt-4 rounded-md bg-sunken px-3 py-2.5 text-ink-2">
+          You closed the window before it was finished. Nothing was connected.
+        </p>
       )}
       <Button
         look="primary"
@@ -299,7 +341,9 @@ function Teller({ reconnect }: { reconnect?: string }) {
 function SnapTrade({ kind, reconnect }: { kind: "brokerage" | "crypto"; reconnect?: string }) {
   const start = useMutation({
     mutationFn: () =>
-      ask(api.POST("/api/connections/snaptrade/start", { body: { kind, ...(reconnect ? { reconnect } : {}) } })),
+      ask(
+        api.POST("/api/connections/snaptrade/start", { body: { kind, ...(reconnect ? { reconnect } : {}) } }),
+      ),
     onSuccess: (s) => location.assign(s.redirectUrl),
   })
   return (

@@ -27,7 +27,7 @@ export function portalProblem(code: string | undefined): string {
     "1140": "The key you gave isn’t allowed to read the account.",
     "1086": "The code from your phone or app wasn’t right.",
   }
-  return (code && known[code]) || "The brokerage’s window reported a problem."
+  return (code && Object.hasOwn(known, code) && known[code]) || "The brokerage’s window reported a problem."
 }
 
 export default function ConnectReturn() {
@@ -36,8 +36,14 @@ export default function ConnectReturn() {
   const navigate = useNavigate()
   const result = outcome(search)
   const link = useMutation({
-    mutationFn: (authorizationId: string) => ask(api.POST("/api/connections/snaptrade", { body: { attempt, authorizationId } })),
-    onSuccess: (c) => navigate({ to: "/connections/$connectionId/first-sync", params: { connectionId: c.id }, replace: true }),
+    mutationFn: (authorizationId: string) =>
+      ask(api.POST("/api/connections/snaptrade", { body: { attempt, authorizationId } })),
+    onSuccess: (c) =>
+      navigate({
+        to: "/connections/$connectionId/first-sync",
+        params: { connectionId: c.id },
+        replace: true,
+      }),
   })
   const sent = useRef(false)
   const { mutate } = link
@@ -66,7 +72,8 @@ export default function ConnectReturn() {
           </Empty>
         ) : result === "failed" ? (
           <Empty icon={<CircleAlert />} title="It didn’t work this time" action={again}>
-            {portalProblem(search.error_code)} {search.error_code && <span className="text-ink-3">(code {search.error_code})</span>}
+            {portalProblem(search.error_code)}{" "}
+            {search.error_code && <span className="text-ink-3">(code {search.error_code})</span>}
           </Empty>
         ) : link.error ? (
           <>

@@ -28,7 +28,10 @@ export default function ConnectionPage() {
   const { data, error, refetch } = useQuery(queries.connection(connectionId))
   return (
     <>
-      <Link to="/connections" className="mb-3 inline-flex items-center gap-1 text-sm text-ink-2 hover:text-ink">
+      <Link
+        to="/connections"
+        className="mb-3 inline-flex items-center gap-1 text-sm text-ink-2 hover:text-ink"
+      >
         <ChevronLeft className="size-4" aria-hidden="true" />
         Connections
       </Link>
@@ -87,7 +90,7 @@ function Loaded({ c }: { c: ConnectionDetail }) {
             className={clsx("size-[18px] shrink-0", c.action === "reconnect" ? "text-down" : "text-warn")}
             aria-hidden="true"
           />
-          {c.institutionName} {c.message}
+          {c.message}
         </p>
       )}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-[minmax(0,1.9fr)_minmax(0,1fr)]">
@@ -110,14 +113,17 @@ function Loaded({ c }: { c: ConnectionDetail }) {
         <Card id="about" title="About this connection">
           <dl className="space-y-3">
             <Field name="Updated">{ago(c.lastSyncedAt)}</Field>
-            {c.nextSyncAt && c.action !== "reconnect" && <Field name="Next update">~{when(c.nextSyncAt)}</Field>}
+            {c.nextSyncAt && c.action !== "reconnect" && (
+              <Field name="Next update">~{when(c.nextSyncAt)}</Field>
+            )}
             <Field name="Through">{via(c.provider)}</Field>
             <Field name="Permission">{c.access === "trade" ? "Reading and trading" : "Reading only"}</Field>
             <Field name="Connected">{ago(c.createdAt)}</Field>
           </dl>
           <p className="mt-4 border-t border-line pt-4 text-sm text-ink-3">
             We never see your password. {via(c.provider)} hands us a key that can
-            {c.access === "trade" ? " read and trade" : " only read"}; we keep it encrypted and you can take it back at any time.
+            {c.access === "trade" ? " read and trade" : " only read"}; we keep it encrypted and you can take
+            it back at any time.
           </p>
         </Card>
       </div>
@@ -159,7 +165,9 @@ function Disconnect({ c }: { c: ConnectionDetail }) {
       ask(api.DELETE("/api/connections/{id}", { params: { path: { id: c.id }, query: { history } } })),
     onSuccess: async (_, history) => {
       setOpen(false)
-      say(`${c.institutionName} is disconnected. ${history === "keep" ? "Its history stays." : "Its history is gone."}`)
+      say(
+        `${c.institutionName} is disconnected. ${history === "keep" ? "Its history stays." : "Its history is gone."}`,
+      )
       await navigate({ to: "/connections" })
       void client.invalidateQueries()
     },
@@ -176,18 +184,26 @@ function Disconnect({ c }: { c: ConnectionDetail }) {
         title={`Disconnect ${c.institutionName}?`}
         actions={
           <>
-            <Button look="danger" busy={end.isPending && end.variables === "delete"} onClick={() => end.mutate("delete")}>
+            <Button
+              look="danger"
+              busy={end.isPending && end.variables === "delete"}
+              onClick={() => end.mutate("delete")}
+            >
               Delete the history too
             </Button>
-            <Button look="primary" busy={end.isPending && end.variables === "keep"} onClick={() => end.mutate("keep")}>
+            <Button
+              look="primary"
+              busy={end.isPending && end.variables === "keep"}
+              onClick={() => end.mutate("keep")}
+            >
               Keep the history
             </Button>
           </>
         }
       >
         <p>
-          We give the key back to {via(c.provider)} and stop updating {count(c.accounts, "account")}. You can keep what we have
-          so far, with its dates, or delete it: that can’t be undone.
+          We give the key back to {via(c.provider)} and stop updating {count(c.accounts, "account")}. You can
+          keep what we have so far, with its dates, or delete it: that can’t be undone.
         </p>
       </Confirm>
     </>
@@ -223,7 +239,9 @@ function Timeline({ c }: { c: ConnectionDetail }) {
                     {r.finishedAt && ` · took ${lasted(r.startedAt, r.finishedAt)}`}
                   </span>
                 </p>
-                <p className="text-sm text-ink-2">{outcomeWords(r, r.finishedAt ? undefined : progressWords(progress))}</p>
+                <p className="text-sm text-ink-2">
+                  {outcomeWords(r, r.finishedAt ? undefined : progressWords(progress))}
+                </p>
               </div>
             </li>
           ))}
@@ -251,7 +269,13 @@ function Dot({ outcome }: { outcome: SyncRun["outcome"] }) {
         outcome !== "succeeded" && outcome !== "failed" && "bg-accent-soft text-accent",
       )}
     >
-      {outcome === "succeeded" ? <Check strokeWidth={3} /> : outcome === "failed" ? <X strokeWidth={3} /> : <Spinner />}
+      {outcome === "succeeded" ? (
+        <Check strokeWidth={3} />
+      ) : outcome === "failed" ? (
+        <X strokeWidth={3} />
+      ) : (
+        <Spinner />
+      )}
     </span>
   )
 }

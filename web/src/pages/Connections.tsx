@@ -40,7 +40,8 @@ export default function Connections() {
       </PageHead>
       {full && (
         <p className="mb-5 rounded-xl bg-warn-soft px-4 py-3">
-          Your plan allows {count(data.limit ?? 0, "connection")}, and all are in use. Disconnect one to make room.
+          Your plan allows {count(data.limit ?? 0, "connection")}, and all are in use. Disconnect one to make
+          room.
         </p>
       )}
       <Card flush>
@@ -101,7 +102,9 @@ function Row({ connection: c }: { connection: Connection }) {
 /** "2 accounts · updated 4 minutes ago via Teller · next ~18:00" */
 export function freshness(c: Connection): string {
   const parts = [count(c.accounts, "account")]
-  parts.push(c.lastSyncedAt ? `updated ${ago(c.lastSyncedAt)} via ${via(c.provider)}` : `via ${via(c.provider)}`)
+  parts.push(
+    c.lastSyncedAt ? `updated ${ago(c.lastSyncedAt)} via ${via(c.provider)}` : `via ${via(c.provider)}`,
+  )
   if (c.nextSyncAt && c.action !== "reconnect") parts.push(`next ~${when(c.nextSyncAt)}`)
   return parts.join(" · ")
 }

@@ -4,10 +4,12 @@ import { Link } from "@tanstack/react-router"
 import { ChevronRight, Landmark } from "lucide-react"
 import { type ReactNode, useEffect, useState } from "react"
 import * as queries from "../api/queries"
-import type { Dashboard as Data, Period } from "../api/types"
+import type { Dashboard as Data, Money, Period, WealthHistory } from "../api/types"
 import { AreaSeries } from "../charts/AreaSeries"
 import { StackedBar } from "../charts/StackedBar"
 import { ago, startOfMonth, today } from "../format/dates"
+import { difference, geometry, isDecimal } from "../format/money"
+import { missingWords } from "../format/words"
 import { isTyping } from "../shell/keys"
 import { recall, remember, usePrefs } from "../shell/prefs"
 import { buttonClass } from "../ui/Button"
@@ -30,7 +32,9 @@ const periods: { value: Period; text: string; title: string; words: string }[] =
 ]
 
 function usePeriod(): [Period, (p: Period) => void] {
-  const [period, setPeriod] = useState<Period>(() => periods.find((p) => p.value === recall("period"))?.value ?? "3M")
+  const [period, setPeriod] = useState<Period>(
+    () => periods.find((p) => p.value === recall("period"))?.value ?? "3M",
+  )
   const { letters } = usePrefs()
   useEffect(() => remember("period", period), [period])
   useEffect(() => {
@@ -53,7 +57,13 @@ export default function Dashboard() {
     <>
       <PageHead
         title="Dashboard"
-        lead={data?.lastBalanceUpdate ? `Updated ${ago(data.lastBalanceUpdate)}` : isPending ? "\u00a0" : undefined}
+        lead={
+          data?.lastBalanceUpdate
+            ? `Updated ${ago(data.lastBalanceUpdate)}`
+            : isPending
+              ? "\u00a0"
+              : undefined
+        }
       />
       <div className="space-y-5">
         <Attention />
@@ -106,7 +116,11 @@ function Filled({ data }: { data: Data | undefined }) {
               </Link>
             }
           >
-            {data ? <AccountGroups accounts={data.accounts} /> : <RowSkeletons rows={6} what="your accounts" />}
+            {data ? (
+              <AccountGroups accounts={data.accounts} />
+            ) : (
+              <RowSkeletons rows={6} what="your accounts" />
+            )}
           </Card>
         </div>
         <div className="space-y-5">
@@ -122,7 +136,8 @@ function Filled({ data }: { data: Data | undefined }) {
 function NetWorth({ data }: { data: Data | undefined }) {
   const [period, setPeriod] = usePeriod()
   const { data: history, error, isPending, refetch } = useQuery(queries.wealthHistory(period))
-  const missing = data && !data.complete ? data.missing.map((m) => m.detail || m.what).join(" ") : undefined
+  const missing = data && !data.complete ? data.missing.map(missingWords).join(" ") : undefined
+  const moved = change(history)
   const words = periods.find((p) => p.value === period)?.words ?? ""
   return (
     <section className="card px-5 pt-5 pb-3 max-sm:px-4" aria-label="Net worth">
@@ -141,7 +156,13 @@ function NetWorth({ data }: { data: Data | undefined }) {
             </Loading>
           )}
           <p className="flex min-h-6 flex-wrap items-center gap-x-2 text-sm text-ink-3">
-            <Change period={period} data={data} /> {history && words}
+            {moved ? (
+              <>
+                <Delta value={moved.value} rate={moved.rate} /> {words}
+              </>
+            ) : (
+              "\u00a0"
+            )}
           </p>
         </div>
         <Segmented label="Period" value={period} options={periods} onChange={setPeriod} />
@@ -156,17 +177,31 @@ function NetWorth({ data }: { data: Data | undefined }) {
             The line begins with your second day here.
           </p>
         ) : (
-          <AreaSeries label="Net worth" currency={history?.currency ?? "USD"} series={history?.dataPoints ?? []} />
+          <AreaSeries
+            label="Net worth"
+            currency={history?.currency ?? "USD"}
+            series={history?.dataPoints ?? []}
+          />
         )}
       </div>
     </section>
   )
 }
 
-/** The server's own difference for the period; the page subtracts nothing. */
-function Change({ period, data }: { period: Period; data: Data | undefined }) {
-  if (!data?.change || data.change.period !== period) return null
-  return <Delta value={data.change.amount} rate={data.change.percent} />
+/** The difference between the two ends of the line, and its share of the first. */
+export function change(
+  history: WealthHistory | undefined,
+): { value: Money; rate: string | null } | undefined {
+  const points = history?.dataPoints ?? []
+  const first = points[0]?.value
+  const last = points.at(-1)?.value
+  if (!history || points.length < 2 || !first || !last || !isDecimal(first) || !isDecimal(last))
+    return undefined
+  const amount = difference(last, first)
+  const base = Math.abs(geometry(first))
+  // A rate over a base near zero, or over debts, says nothing.
+  const rate = geometry(first) > 1 ? ((geometry(amount) / base) * 100).toFixed(2) : null
+  return { value: { amount, currency: history.currency }, rate }
 }
 
 function Allocation({ data }: { data: Data | undefined }) {

@@ -19,7 +19,10 @@ import { AccountLink } from "./AccountGroups"
 const order: SyncPhase[] = ["accounts", "transactions", "positions", "applying", "done"]
 
 /** The newest of what events and the stored run say; a page opened late knows only the run. */
-export function latest(progress: SyncProgress | undefined, run: SyncRun | undefined): SyncProgress | undefined {
+export function latest(
+  progress: SyncProgress | undefined,
+  run: SyncRun | undefined,
+): SyncProgress | undefined {
   if (!run) return progress
   const phase: SyncPhase = run.finishedAt
     ? run.outcome === "failed"
@@ -61,7 +64,11 @@ export default function FirstSync() {
           data ? (
             <span className="flex items-center gap-3">
               <Mark name={name} size="lg" />
-              {done ? `${name} is connected` : phase === "failed" ? `${name} didn’t finish` : `Getting ${name}`}
+              {done
+                ? `${name} is connected`
+                : phase === "failed"
+                  ? `${name} didn’t finish`
+                  : `Getting ${name}`}
             </span>
           ) : (
             <Loading what="the connection">
@@ -73,7 +80,9 @@ export default function FirstSync() {
       <Card>
         <ol className="space-y-5" aria-label="First sync" data-phase={phase}>
           <StepLine state={stateOf(0, at, phase)} title="Accounts">
-            {progress && progress.accounts > 0 ? count(progress.accounts, "account") : "Asking which there are"}
+            {progress && progress.accounts > 0
+              ? count(progress.accounts, "account")
+              : "Asking which there are"}
           </StepLine>
           <StepLine state={stateOf(1, at, phase)} title="Transactions">
             {progress && progress.fetched > 0 ? (
@@ -88,7 +97,11 @@ export default function FirstSync() {
           </StepLine>
           {data?.kind !== "bank" && (
             <StepLine state={stateOf(2, at, phase)} title="Holdings">
-              {progress && progress.positions > 0 ? count(progress.positions, "holding") : at > 2 ? "None" : "Waiting"}
+              {progress && progress.positions > 0
+                ? count(progress.positions, "holding")
+                : at > 2
+                  ? "None"
+                  : "Waiting"}
             </StepLine>
           )}
           <StepLine state={stateOf(3, at, phase)} title="Putting it together">
@@ -101,8 +114,8 @@ export default function FirstSync() {
         </ol>
         {phase === "failed" && (
           <p role="alert" className="mt-5 rounded-md bg-warn-soft px-3 py-2.5">
-            {data?.runs?.[0]?.message || "The provider stopped answering."} We’ll try again by ourselves; you don’t need to do
-            anything.
+            {data?.runs?.[0]?.message || "The provider stopped answering."} We’ll try again by ourselves; you
+            don’t need to do anything.
           </p>
         )}
         <div className="mt-6 border-t border-line pt-5">

@@ -1,4 +1,7 @@
-import type { AccountDetail, Position } from "../api/types"
+import { useQuery } from "@tanstack/react-query"
+import { clsx } from "clsx"
+import * as queries from "../api/queries"
+import type { AccountDetail, Holding, Position } from "../api/types"
 import { percent, quantity, signOf } from "../format/money"
 import { count } from "../format/words"
 import { Card } from "../ui/Card"
@@ -8,6 +11,8 @@ import { Figure } from "../ui/Figure"
 export function Holdings({ account }: { account: AccountDetail }) {
   const positions = account.positions ?? []
   const cash = account.cash ?? []
+  const { data: holdings } = useQuery(queries.holdings)
+  const gains = holdings?.filter((h) => h.accountId === account.id) ?? []
   const noPrice = positions.filter((p) => !p.currentPrice).length
   return (
     <Card id="holdings" title="Holdings" flush>
@@ -36,8 +41,12 @@ export function Holdings({ account }: { account: AccountDetail }) {
           </thead>
           <tbody>
             {positions.map((p, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: one symbol may be held in several lots
-              <Holding key={`${p.symbol}${i}`} p={p} />
+              <Row
+                // biome-ignore lint/suspicious/noArrayIndexKey: one symbol may be held in several lots
+                key={`${p.symbol}${i}`}
+                p={p}
+                gain={gains.find((h) => h.symbol === p.symbol && h.quantity === p.quantity)}
+              />
             ))}
             {cash.map((c) => (
               <tr key={c.currency} className="border-t border-line">
@@ -47,7 +56,7 @@ export function Holdings({ account }: { account: AccountDetail }) {
                 </td>
                 <td colSpan={3} className="max-md:hidden" />
                 <td className="pr-5 pl-3 text-right font-medium max-sm:pr-4">
-                  <Figure value={c.cash} />
+                  <Figure value={{ amount: c.cash, currency: c.currency }} />
                 </td>
               </tr>
             ))}
@@ -56,41 +65,49 @@ export function Holdings({ account }: { account: AccountDetail }) {
       )}
       {noPrice > 0 && (
         <p className="border-t border-line px-5 py-3 text-sm text-warn max-sm:px-4">
-          {count(noPrice, "holding has", "holdings have")} no price we know, and {noPrice === 1 ? "isn’t" : "aren’t"} in the total.
+          {count(noPrice, "holding has", "holdings have")} no price we know, and{" "}
+          {noPrice === 1 ? "isn’t" : "aren’t"} in the total.
         </p>
       )}
     </Card>
   )
 }
 
-function Holding({ p }: { p: Position }) {
+function Row({ p, gain }: { p: Position; gain: Holding | undefined }) {
+  const inCurrency = (amount: string | null) => (amount === null ? null : { amount, currency: p.currency })
   return (
     <tr className="border-t border-line">
-      <td className="row-y max-w-0 pl-5 max-sm:pl-4 md:w-[36%]">
+      <td className="row-y w-full max-w-0 pl-5 max-sm:pl-4 md:w-[36%]">
         <span className="block truncate font-medium">{p.symbol}</span>
         <span className="block truncate text-sm text-ink-3">
           <span className="md:hidden">{quantity(p.quantity)} · </span>
           {p.name}
+          {p.cashEquivalent && " · counts as cash"}
         </span>
       </td>
       <td className="pl-3 text-right max-md:hidden">
         <span className="figure">{quantity(p.quantity)}</span>
       </td>
       <td className="pl-3 text-right max-md:hidden">
-        <Figure value={p.currentPrice} why="No price is known" />
+        <Figure value={inCurrency(p.currentPrice)} why="No price is known" />
       </td>
       <td className="pl-3 text-right max-md:hidden">
-        {p.profitLoss ? (
-          <span className={signOf(p.profitLoss.amount) < 0 ? "text-down" : "text-up"}>
-            <Figure value={p.profitLoss} sign />
-            <span className="block text-xs">{percent(p.profitLossPercent, { sign: true })}</span>
+        {gain?.profitLoss ? (
+          <span
+            className={clsx(
+              signOf(gain.profitLoss) > 0 && "text-up",
+              signOf(gain.profitLoss) < 0 && "text-down",
+            )}
+          >
+            <Figure value={inCurrency(gain.profitLoss)} sign />
+            <span className="block text-xs">{percent(gain.profitLossPercent, { sign: true })}</span>
           </span>
         ) : (
           <Figure value={null} why="The cost or the price isn’t known" />
         )}
       </td>
       <td className="pr-5 pl-3 text-right font-medium max-sm:pr-4">
-        <Figure value={p.currentValue} why="No price is known" />
+        <Figure value={inCurrency(p.currentValue)} why="No price is known" />
       </td>
     </tr>
   )

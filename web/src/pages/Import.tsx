@@ -32,7 +32,10 @@ export function refuse(file: { name: string; size: number }): string | undefined
 export default function Import() {
   return (
     <>
-      <PageHead title="Import" lead="Statements from any bank: OFX, QFX or CSV. Nothing is stored twice, and every import can be undone." />
+      <PageHead
+        title="Import"
+        lead="Statements from any bank: OFX, QFX or CSV. Nothing is stored twice, and every import can be undone."
+      />
       <div className="space-y-5">
         <Drop />
         <Past />
@@ -96,7 +99,9 @@ function Drop() {
         <span className="mb-4 inline-flex size-12 items-center justify-center rounded-xl bg-accent-soft text-accent [&_svg]:size-6">
           {upload.isPending ? <Spinner /> : <FileUp aria-hidden="true" />}
         </span>
-        <p className="text-lg font-semibold">{upload.isPending ? "Reading the file…" : "Drop a statement here"}</p>
+        <p className="text-lg font-semibold">
+          {upload.isPending ? "Reading the file…" : "Drop a statement here"}
+        </p>
         <p className="mt-1 text-ink-2">You’ll see every row before anything is kept.</p>
         <input
           ref={input}
@@ -153,7 +158,8 @@ function Past() {
                 <span className="min-w-0 flex-1">
                   <span className="block truncate font-medium">{i.filename}</span>
                   <span className="block truncate text-sm text-ink-3">
-                    {count(i.summary.new + i.summary.possible, "row")} · {ago(i.undoneAt ?? i.appliedAt ?? i.createdAt)}
+                    {count(i.summary.new + i.summary.possible, "row")} ·{" "}
+                    {ago(i.undoneAt ?? i.appliedAt ?? i.createdAt)}
                   </span>
                 </span>
                 <StatusPill status={i.status} />

@@ -62,7 +62,9 @@ function Loaded({ preview }: { preview: ImportPreview }) {
         }
         lead={`${preview.format.toUpperCase()} · ${count(preview.summary.new + preview.summary.duplicates + preview.summary.possible, "row")}`}
       >
-        {waiting && preview.format === "csv" && !mapping && <Button onClick={() => setRemap(true)}>Change columns</Button>}
+        {waiting && preview.format === "csv" && !mapping && (
+          <Button onClick={() => setRemap(true)}>Change columns</Button>
+        )}
         {preview.status === "applied" && <Undo preview={preview} />}
       </PageHead>
       {mapping ? (
@@ -88,7 +90,8 @@ const verdicts: Record<Verdict, { word: string; tone: Tone }> = {
 
 function Rows({ preview }: { preview: ImportPreview }) {
   const rows = preview.rows ?? []
-  const all = preview.summary.new + preview.summary.duplicates + preview.summary.possible + preview.summary.skipped
+  const all =
+    preview.summary.new + preview.summary.duplicates + preview.summary.possible + preview.summary.skipped
   return (
     <Card id="rows" title="Rows" flush>
       {rows.length === 0 ? (
@@ -96,12 +99,18 @@ function Rows({ preview }: { preview: ImportPreview }) {
       ) : (
         <ul>
           {rows.map((r) => (
-            <Row key={r.ordinal} row={r} currency={r.currency || preview.statementAccounts?.[0]?.currency || "USD"} />
+            <Row
+              key={r.ordinal}
+              row={r}
+              currency={r.currency || preview.statementAccounts?.[0]?.currency || "USD"}
+            />
           ))}
         </ul>
       )}
       {all > rows.length && rows.length > 0 && (
-        <p className="border-t border-line px-5 py-3 text-sm text-ink-3">The first {rows.length} of {count(all, "row")} are shown.</p>
+        <p className="border-t border-line px-5 py-3 text-sm text-ink-3">
+          The first {rows.length} of {count(all, "row")} are shown.
+        </p>
       )}
     </Card>
   )
@@ -113,7 +122,9 @@ function Row({ row, currency }: { row: ImportRow; currency: string }) {
   return (
     <li className="row-y flex items-center gap-3 border-t border-line px-5 first:border-t-0 max-sm:px-4">
       <span className="min-w-0 flex-1">
-        <span className={clsx("block truncate", out ? "text-ink-3" : "font-medium")}>{row.description || "—"}</span>
+        <span className={clsx("block truncate", out ? "text-ink-3" : "font-medium")}>
+          {row.description || "—"}
+        </span>
         <span className="block text-sm text-ink-3">{fullDay(row.date)}</span>
       </span>
       <Pill tone={v.tone}>{v.word}</Pill>
@@ -149,14 +160,20 @@ function Apply({ preview }: { preview: ImportPreview }) {
   const statement = preview.statementAccounts?.[0]
   const [chosen, setChosen] = useState<string>(preview.accountId ?? "")
   const [name, setName] = useState(preview.filename.replace(/\.[a-z]+$/i, ""))
-  const [kind, setKind] = useState(statement && ["bank", "card", "loan"].includes(statement.kind) ? statement.kind : "bank")
-  const [currency, setCurrency] = useState(statement?.currency || preview.rows?.[0]?.currency || user?.currency || "USD")
+  const [kind, setKind] = useState(
+    statement && ["bank", "card", "loan"].includes(statement.kind) ? statement.kind : "bank",
+  )
+  const [currency, setCurrency] = useState(
+    statement?.currency || preview.rows?.[0]?.currency || user?.currency || "USD",
+  )
   const apply = useMutation({
     mutationFn: () =>
       ask(
         api.POST("/api/imports/{id}/apply", {
           params: { path: { id: preview.id } },
-          body: chosen ? { accountId: chosen } : { newAccount: { name: name.trim(), kind, currency: currency.toUpperCase() } },
+          body: chosen
+            ? { accountId: chosen }
+            : { newAccount: { name: name.trim(), kind, currency: currency.toUpperCase() } },
         }),
       ),
     onSuccess: (done) => {
@@ -183,7 +200,13 @@ function Apply({ preview }: { preview: ImportPreview }) {
         </Select>
         {chosen === "" && (
           <>
-            <Input label="Name" required maxLength={80} value={name} onChange={(e) => setName(e.target.value)} />
+            <Input
+              label="Name"
+              required
+              maxLength={80}
+              value={name}
+              onChange={(e) => setName(e.target.value)}
+            />
             <div className="grid grid-cols-[1fr_6rem] gap-3">
               <Select label="Kind" value={kind} onChange={(e) => setKind(e.target.value)}>
                 {kinds.map((k) => (
@@ -208,8 +231,17 @@ function Apply({ preview }: { preview: ImportPreview }) {
             {apply.error.message}
           </p>
         )}
-        <Button look="primary" type="submit" writes className="w-full" busy={apply.isPending} disabled={nothing}>
-          {nothing ? "Nothing new in this file" : `Add ${count(preview.summary.new + preview.summary.possible, "transaction")}`}
+        <Button
+          look="primary"
+          type="submit"
+          writes
+          className="w-full"
+          busy={apply.isPending}
+          disabled={nothing}
+        >
+          {nothing
+            ? "Nothing new in this file"
+            : `Add ${count(preview.summary.new + preview.summary.possible, "transaction")}`}
         </Button>
       </form>
     </Card>
@@ -229,7 +261,7 @@ function Summary({ preview }: { preview: ImportPreview }) {
       <ul className="space-y-2">
         {lines.map((l) => (
           <li key={l.text} className="flex items-baseline gap-2">
-            <span className="w-10 text-right font-semibold">{l.n}</span>
+            <span className="w-10 shrink-0 text-right font-semibold tabular-nums">{l.n}</span>
             <span>
               {l.text}
               {l.note && <span className="text-ink-3">, {l.note}</span>}
@@ -240,7 +272,8 @@ function Summary({ preview }: { preview: ImportPreview }) {
       </ul>
       {s.unknownElements > 0 && (
         <p className="mt-3 text-sm text-ink-3">
-          {count(s.unknownElements, "part")} of the file that we don’t know {s.unknownElements === 1 ? "was" : "were"} passed over.
+          {count(s.unknownElements, "part")} of the file that we don’t know{" "}
+          {s.unknownElements === 1 ? "was" : "were"} passed over.
         </p>
       )}
     </>
@@ -264,7 +297,9 @@ function Result({ preview }: { preview: ImportPreview }) {
           )}
         </>
       ) : (
-        <p className="text-ink-2">What this file brought is gone again. You can import it anew at any time.</p>
+        <p className="text-ink-2">
+          What this file brought is gone again. You can import it anew at any time.
+        </p>
       )}
     </Card>
   )

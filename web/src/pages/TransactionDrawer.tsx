@@ -21,7 +21,13 @@ import { useDelete } from "./useDelete"
 
 type Edit = { category?: string; note?: string; merchant?: string }
 
-export function TransactionDrawer({ transaction, onClose }: { transaction: Transaction | undefined; onClose: () => void }) {
+export function TransactionDrawer({
+  transaction,
+  onClose,
+}: {
+  transaction: Transaction | undefined
+  onClose: () => void
+}) {
   const remove = useDelete()
   return (
     <Drawer
@@ -53,7 +59,8 @@ function useEdit(t: Transaction) {
   const client = useQueryClient()
   const say = useSay()
   return useMutation({
-    mutationFn: (body: Edit) => ask(api.PATCH("/api/transactions/{id}", { params: { path: { id: t.id } }, body })),
+    mutationFn: (body: Edit) =>
+      ask(api.PATCH("/api/transactions/{id}", { params: { path: { id: t.id } }, body })),
     onSettled: () => client.invalidateQueries({ queryKey: ["transactions"] }),
     onError: (e) => say(e.message, { bad: true }),
   })
@@ -86,14 +93,21 @@ function Body({ t }: { t: Transaction }) {
         <Input
           label="Name"
           value={merchant}
-          maxLength={200}
+          maxLength={120}
           placeholder={t.description}
           onChange={(e) => setMerchant(e.target.value)}
           onBlur={() => merchant.trim() !== t.merchant && edit.mutate({ merchant: merchant.trim() })}
         />
-        <Select label="Category" value={t.category} onChange={(e) => edit.mutate({ category: e.target.value })} disabled={edit.isPending}>
+        <Select
+          label="Category"
+          value={t.category}
+          onChange={(e) => edit.mutate({ category: e.target.value })}
+          disabled={edit.isPending}
+        >
           <option value="">None</option>
-          {t.category && !categories.includes(t.category) && <option value={t.category}>{label(t.category)}</option>}
+          {t.category && !categories.includes(t.category) && (
+            <option value={t.category}>{label(t.category)}</option>
+          )}
           {categories.map((c) => (
             <option key={c} value={c}>
               {label(c)}
@@ -104,7 +118,7 @@ function Body({ t }: { t: Transaction }) {
           label="Note"
           rows={3}
           value={note}
-          maxLength={1000}
+          maxLength={500}
           onChange={(e) => setNote(e.target.value)}
           onBlur={() => note.trim() !== t.note && edit.mutate({ note: note.trim() })}
           hint={edit.isPending ? "Saving…" : edit.isSuccess ? "Saved." : "Saved when you leave the field."}
@@ -122,7 +136,13 @@ function Body({ t }: { t: Transaction }) {
         {t.quantity && <Field name="Quantity">{quantity(t.quantity)}</Field>}
         {t.price && <Field name="Price">{money({ amount: t.price, currency: t.currency })}</Field>}
         {t.fee && <Field name="Fee">{money({ amount: t.fee, currency: t.currency })}</Field>}
-        <Field name="Came">{t.source === "provider" ? `via ${via(t.provider)}` : t.source === "import" ? "from an imported file" : "by hand"}</Field>
+        <Field name="Came">
+          {t.source === "provider"
+            ? `via ${via(t.provider)}`
+            : t.source === "import"
+              ? "from an imported file"
+              : "by hand"}
+        </Field>
       </dl>
     </div>
   )

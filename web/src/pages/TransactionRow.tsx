@@ -22,7 +22,11 @@ export function TransactionRow({ t, dated }: { t: Transaction; dated?: boolean }
       </span>
       <span className="shrink-0 text-right">
         <span className={clsx("block font-medium", pending && "border-b border-dotted border-ink-3")}>
-          <Figure value={{ amount: t.amount, currency: t.currency }} colour sign={!t.amount.startsWith("-")} />
+          <Figure
+            value={{ amount: t.amount, currency: t.currency }}
+            colour
+            sign={!t.amount.startsWith("-")}
+          />
         </span>
         {pending && <span className="block text-xs text-ink-3">Pending</span>}
         {!pending && t.maybeDuplicateOf && <span className="block text-xs text-warn">Double?</span>}

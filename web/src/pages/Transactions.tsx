@@ -54,7 +54,9 @@ export default function Transactions() {
           <Rows
             rows={rows}
             onOpen={setOpenId}
-            more={list.hasNextPage ? () => void (!list.isFetchingNextPage && list.fetchNextPage()) : undefined}
+            more={
+              list.hasNextPage ? () => void (!list.isFetchingNextPage && list.fetchNextPage()) : undefined
+            }
             openId={openId}
           />
         )}
@@ -78,7 +80,11 @@ function Nothing({ filtered, q }: { filtered: boolean; q?: string }) {
       <Empty
         icon={<SearchX />}
         title={q ? `No results for “${q}”` : "Nothing matches these filters"}
-        action={<Button onClick={() => void navigate({ to: "/transactions", search: {} })}>Clear the filters</Button>}
+        action={
+          <Button onClick={() => void navigate({ to: "/transactions", search: {} })}>
+            Clear the filters
+          </Button>
+        }
       />
     )
   }
@@ -122,7 +128,10 @@ function Filters({ search }: { search: TransactionSearch }) {
     // biome-ignore lint/a11y/useSemanticElements: <search> isn't announced everywhere yet
     <div role="search" className="mb-4 flex flex-wrap gap-2">
       <div className="relative min-w-52 flex-1 basis-full md:basis-52">
-        <Search className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-ink-3" aria-hidden="true" />
+        <Search
+          className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-ink-3"
+          aria-hidden="true"
+        />
         <input
           type="search"
           aria-label="Search transactions"
@@ -303,7 +312,12 @@ function Rows({ rows, openId, onOpen, more }: RowsProps) {
 
   const now = today()
   return (
-    <ul ref={box} aria-label="Transactions" className="relative -mt-2 -mb-1 overflow-hidden rounded-[13px]" style={{ height: virtual.getTotalSize() }}>
+    <ul
+      ref={box}
+      aria-label="Transactions"
+      className="relative -mt-2 -mb-1 overflow-hidden rounded-[13px]"
+      style={{ height: virtual.getTotalSize() }}
+    >
       {shown.map((v) => {
         const item = items[v.index]
         if (!item) return null

@@ -9,9 +9,13 @@ export function progressWords(p: SyncProgress | undefined): string {
     case "accounts":
       return p.accounts > 0 ? `found ${count(p.accounts, "account")}` : "looking for accounts…"
     case "transactions":
-      return p.fetched > 0 ? `reading transactions, ${count(p.fetched, "row")} so far` : "reading transactions…"
+      return p.fetched > 0
+        ? `reading transactions, ${count(p.fetched, "row")} so far`
+        : "reading transactions…"
     case "positions":
-      return p.positions > 0 ? `reading holdings, ${count(p.positions, "holding")} so far` : "reading holdings…"
+      return p.positions > 0
+        ? `reading holdings, ${count(p.positions, "holding")} so far`
+        : "reading holdings…"
     case "applying":
       return `putting ${count(p.fetched, "transaction")} in place…`
     case "done":

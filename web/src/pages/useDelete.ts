@@ -29,10 +29,13 @@ export function useDelete(): (t: Transaction) => void {
       const hide = () =>
         client.setQueriesData<List>({ queryKey: ["transactions", "list"] }, (list) => without(list, t.id))
       const send = (keepalive: boolean) =>
-        ask(api.DELETE("/api/transactions/{id}", { params: { path: { id: t.id } }, keepalive })).then(refetch, (e) => {
-          refetch()
-          say(asApiError(e).message, { bad: true })
-        })
+        ask(api.DELETE("/api/transactions/{id}", { params: { path: { id: t.id } }, keepalive })).then(
+          refetch,
+          (e) => {
+            refetch()
+            say(asApiError(e).message, { bad: true })
+          },
+        )
       // Leaving the page is no undo: send what is waiting.
       const leave = () => {
         clearTimeout(timer)

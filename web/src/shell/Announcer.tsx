@@ -8,7 +8,9 @@ import { useLive } from "./live"
 /** The sentence for the end of a sync. */
 export function endOfSync(name: string, p: SyncProgress): string {
   if (p.phase === "failed") return `${name}: the update didn’t finish. We’ll try again.`
-  return p.added > 0 ? `${name} is up to date: ${count(p.added, "new transaction")}.` : `${name} is up to date.`
+  return p.added > 0
+    ? `${name} is up to date: ${count(p.added, "new transaction")}.`
+    : `${name} is up to date.`
 }
 
 /** Reads the end of each sync aloud, for people who don't see the page change. */

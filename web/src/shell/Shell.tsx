@@ -25,8 +25,8 @@ import { type ComponentType, type ReactNode, useCallback, useEffect, useRef, use
 import * as queries from "../api/queries"
 import { buttonClass, IconButton } from "../ui/Button"
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../ui/Overlay"
-import { command, isTyping } from "./keys"
 import { Announcer } from "./Announcer"
+import { command, isTyping } from "./keys"
 import { nextTheme, setPrefs, type Theme, usePrefs } from "./prefs"
 import { ShortcutSheet } from "./ShortcutSheet"
 import { Strips } from "./Strips"
@@ -34,7 +34,13 @@ import { signOut } from "./session"
 
 type Place = "/" | "/accounts" | "/transactions" | "/connections" | "/import"
 
-const places: { to: Place; name: string; short: string; icon: ComponentType<{ className?: string }>; key: string }[] = [
+const places: {
+  to: Place
+  name: string
+  short: string
+  icon: ComponentType<{ className?: string }>
+  key: string
+}[] = [
   { to: "/", name: "Dashboard", short: "Home", icon: LayoutDashboard, key: "g d" },
   { to: "/accounts", name: "Accounts", short: "Accounts", icon: Wallet, key: "g a" },
   { to: "/transactions", name: "Transactions", short: "Activity", icon: ArrowLeftRight, key: "g t" },
@@ -58,7 +64,11 @@ export function Shell() {
     <div className="md:pl-16 lg:pl-58">
       <a
         href="#main"
-        className={buttonClass("primary", "md", "fixed top-2 left-2 z-50 -translate-y-20 focus:translate-y-0")}
+        className={buttonClass(
+          "primary",
+          "md",
+          "fixed top-2 left-2 z-50 -translate-y-20 focus:translate-y-0",
+        )}
       >
         Skip to content
       </a>
@@ -67,7 +77,11 @@ export function Shell() {
       <div className="flex min-h-dvh flex-col pb-16 md:pb-0">
         <Strips />
         <PhoneBar onHelp={() => setHelp(true)} />
-        <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[1240px] flex-1 px-4 py-6 outline-none md:px-8 md:py-8">
+        <main
+          id="main"
+          tabIndex={-1}
+          className="mx-auto w-full max-w-[1240px] flex-1 px-4 py-6 outline-none md:px-8 md:py-8"
+        >
           <Outlet />
         </main>
       </div>
@@ -109,7 +123,12 @@ function Sidebar({ onHelp }: { onHelp: () => void }) {
   const leaves = useLeavesConnect()
   return (
     <aside className="fixed inset-y-0 left-0 z-30 hidden w-16 flex-col border-r border-line bg-card md:flex lg:w-58">
-      <Link to="/" reloadDocument={leaves} className="m-3 mb-5 flex h-10 items-center rounded-md px-1" aria-label="Flint, to the dashboard">
+      <Link
+        to="/"
+        reloadDocument={leaves}
+        className="m-3 mb-5 flex h-10 items-center rounded-md px-1"
+        aria-label="Flint, to the dashboard"
+      >
         <Wordmark compact />
       </Link>
       <nav aria-label="Main" className="flex flex-1 flex-col gap-0.5 px-3">
@@ -126,7 +145,11 @@ function Sidebar({ onHelp }: { onHelp: () => void }) {
             <span className="max-lg:sr-only">{name}</span>
           </Link>
         ))}
-        <a href="/connect" title="Add an account" className={buttonClass("secondary", "md", "mt-4 max-lg:px-0")}>
+        <a
+          href="/connect"
+          title="Add an account"
+          className={buttonClass("secondary", "md", "mt-4 max-lg:px-0")}
+        >
           <Plus aria-hidden="true" />
           <span className="max-lg:sr-only">Add account</span>
         </a>
@@ -199,7 +222,7 @@ function PhoneBar({ onHelp }: { onHelp: () => void }) {
   const leaves = useLeavesConnect()
   return (
     <header className="flex items-center justify-between border-b border-line bg-card px-4 py-2 md:hidden">
-      <Link to="/" reloadDocument={leaves} aria-label="Flint, to the dashboard">
+      <Link to="/" reloadDocument={leaves} className="flex items-center" aria-label="Flint, to the dashboard">
         <Wordmark />
       </Link>
       <div className="flex items-center">
@@ -233,7 +256,13 @@ function BottomBar() {
       className="fixed inset-x-0 bottom-0 z-30 flex h-16 border-t border-line bg-card px-1 pb-[env(safe-area-inset-bottom)] md:hidden"
     >
       {places.slice(0, 3).map(({ to, short, icon: Icon }) => (
-        <Link key={to} to={to} reloadDocument={leaves} activeOptions={{ exact: to === "/" }} className={barItem}>
+        <Link
+          key={to}
+          to={to}
+          reloadDocument={leaves}
+          activeOptions={{ exact: to === "/" }}
+          className={barItem}
+        >
           <Icon />
           {short}
         </Link>

@@ -6,7 +6,7 @@ export function ShortcutSheet({ open, onClose }: { open: boolean; onClose: () =>
   const { letters } = usePrefs()
   return (
     <Modal open={open} onClose={onClose} title="Keyboard">
-      <dl className="grid grid-cols-[1fr_auto] gap-y-2">
+      <dl className="grid grid-cols-[1fr_auto] items-center gap-y-2">
         {shortcuts.map((s) => (
           <div key={s.what} className="contents">
             <dt className="text-ink-2">{s.what}</dt>

@@ -41,7 +41,7 @@ export function Strip({
       )}
     >
       {icon}
-      <p className="min-w-0 flex-1">{children}</p>
+      <p className="min-w-0 flex-1 max-sm:basis-4/5">{children}</p>
       {action}
     </div>
   )
@@ -70,7 +70,12 @@ function DemoStrip() {
 function Outside({ href, children }: { href: string; children: ReactNode }) {
   if (!href) return null
   return (
-    <a href={href} target="_blank" rel="noopener noreferrer" className="inline-flex items-center gap-1 underline underline-offset-3">
+    <a
+      href={href}
+      target="_blank"
+      rel="noopener noreferrer"
+      className="inline-flex items-center gap-1 underline underline-offset-3"
+    >
       {children}
       <ExternalLink className="size-3.5" aria-hidden="true" />
       <span className="sr-only">(opens a new tab)</span>

@@ -48,7 +48,10 @@ export function command(press: Press, afterG: boolean): Command {
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   if (target.isContentEditable) return true
-  return ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) || target.closest("[role=dialog],[role=menu]") !== null
+  return (
+    ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) ||
+    target.closest("[role=dialog],[role=menu]") !== null
+  )
 }
 
 export const shortcuts: { keys: string[]; what: string }[] = [

@@ -2,7 +2,11 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 import { RouteBroken, RouteMissing } from "../pages/Lost"
 import { Shell } from "./Shell"
 
-const root = createRootRoute({ component: Shell, notFoundComponent: RouteMissing, errorComponent: RouteBroken })
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: RouteMissing,
+  errorComponent: RouteBroken,
+})
 
 const page = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) })
@@ -67,7 +71,7 @@ export const connectReturnRoute = createRoute({
   }),
 })
 
-const tree = root.addChildren([
+export const routeTree = root.addChildren([
   page("/", () => import("../pages/Dashboard")),
   page("/accounts", () => import("../pages/Accounts")),
   page("/accounts/$accountId", () => import("../pages/AccountPage")),
@@ -81,7 +85,7 @@ const tree = root.addChildren([
   page("/import/$importId", () => import("../pages/ImportPage")),
 ])
 
-export const router = createRouter({ routeTree: tree, defaultPreload: "intent", scrollRestoration: true })
+export const router = createRouter({ routeTree, defaultPreload: "intent", scrollRestoration: true })
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -7,9 +7,11 @@ type Size = "sm" | "md" | "lg"
 
 const looks: Record<Look, string> = {
   primary: "bg-accent-fill text-on-accent hover:bg-accent-hover disabled:bg-sunken disabled:text-ink-3",
-  secondary: "bg-card text-ink border border-line-strong hover:bg-sunken disabled:text-ink-3 disabled:border-line",
+  secondary:
+    "bg-card text-ink border border-line-strong hover:bg-sunken disabled:text-ink-3 disabled:border-line",
   quiet: "text-ink-2 hover:bg-sunken hover:text-ink disabled:text-ink-3",
-  danger: "bg-card text-down border border-line-strong hover:bg-down-soft hover:border-down disabled:text-ink-3",
+  danger:
+    "bg-card text-down border border-line-strong hover:bg-down-soft hover:border-down disabled:text-ink-3",
 }
 
 const sizes: Record<Size, string> = {
@@ -84,7 +86,13 @@ export function Spinner() {
   return (
     <svg viewBox="0 0 16 16" className="size-4 animate-spin" aria-hidden="true">
       <circle cx="8" cy="8" r="6.5" fill="none" stroke="currentColor" strokeOpacity=".25" strokeWidth="2" />
-      <path d="M14.5 8A6.5 6.5 0 0 0 8 1.5" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" />
+      <path
+        d="M14.5 8A6.5 6.5 0 0 0 8 1.5"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="2"
+        strokeLinecap="round"
+      />
     </svg>
   )
 }

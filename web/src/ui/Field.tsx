@@ -1,4 +1,5 @@
 import { clsx } from "clsx"
+import { ChevronDown } from "lucide-react"
 import type { InputHTMLAttributes, ReactNode, SelectHTMLAttributes, TextareaHTMLAttributes } from "react"
 import { useId } from "react"
 
@@ -103,15 +104,21 @@ export function Select({
   const id = rest.id ?? own
   return (
     <Frame {...{ id, label, hint, error, hideLabel, className }}>
-      <select
-        {...rest}
-        id={id}
-        aria-invalid={error ? true : undefined}
-        aria-describedby={error || hint ? `${id}-note` : undefined}
-        className={clsx(box, small ? "h-9 pr-7" : "h-10 pr-8")}
-      >
-        {children}
-      </select>
+      <span className="relative block">
+        <select
+          {...rest}
+          id={id}
+          aria-invalid={error ? true : undefined}
+          aria-describedby={error || hint ? `${id}-note` : undefined}
+          className={clsx(box, "appearance-none truncate pr-9", small ? "h-9" : "h-10")}
+        >
+          {children}
+        </select>
+        <ChevronDown
+          className="pointer-events-none absolute top-1/2 right-3 size-4 -translate-y-1/2 text-ink-3"
+          aria-hidden="true"
+        />
+      </span>
     </Frame>
   )
 }

@@ -33,7 +33,14 @@ export function Figure({
     )
   }
   const text = (
-    <span className={clsx("figure", className, colour && signOf(value.amount) > 0 && "text-up", uncertain && "uncertain")}>
+    <span
+      className={clsx(
+        "figure",
+        className,
+        colour && signOf(value.amount) > 0 && "text-up",
+        uncertain && "uncertain",
+      )}
+    >
       {money(value, { sign })}
     </span>
   )
@@ -41,7 +48,15 @@ export function Figure({
 }
 
 /** The headline figure: the cents smaller than the rest. */
-export function Headline({ value, why, uncertain }: { value: Money | null; why: string; uncertain?: string }) {
+export function Headline({
+  value,
+  why,
+  uncertain,
+}: {
+  value: Money | null
+  why: string
+  uncertain?: string
+}) {
   if (!value) {
     return (
       <p className="text-hero font-semibold tracking-[-0.022em] text-ink-3">
@@ -64,7 +79,15 @@ export function Headline({ value, why, uncertain }: { value: Money | null; why: 
 }
 
 /** A change: arrow, sign and colour together, never colour alone. */
-export function Delta({ value, rate, className }: { value: Money; rate?: string | number | null; className?: string }) {
+export function Delta({
+  value,
+  rate,
+  className,
+}: {
+  value: Money
+  rate?: string | number | null
+  className?: string
+}) {
   const s = signOf(value.amount)
   const Icon = s < 0 ? TrendingDown : TrendingUp
   return (

@@ -69,13 +69,7 @@ export function Modal({ open, onClose, title, children, wide }: Overlay & { wide
 }
 
 /** Asks before something that can't be undone. The choices are words, not "OK". */
-export function Confirm({
-  open,
-  onClose,
-  title,
-  children,
-  actions,
-}: Overlay & { actions: ReactNode }) {
+export function Confirm({ open, onClose, title, children, actions }: Overlay & { actions: ReactNode }) {
   return (
     <AlertDialog.Root open={open} onOpenChange={(o) => !o && onClose()}>
       <AlertDialog.Portal>
@@ -98,7 +92,15 @@ export function Confirm({
 }
 
 /** A menu under a button. */
-export function Menu({ trigger, children, align = "end" }: { trigger: ReactNode; children: ReactNode; align?: "start" | "end" }) {
+export function Menu({
+  trigger,
+  children,
+  align = "end",
+}: {
+  trigger: ReactNode
+  children: ReactNode
+  align?: "start" | "end"
+}) {
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>

@@ -1,7 +1,17 @@
 import { type ReactNode, useEffect } from "react"
 
 /** A page's title, also the tab's, with what can be done on the right. */
-export function PageHead({ title, tab, lead, children }: { title: ReactNode; tab?: string; lead?: ReactNode; children?: ReactNode }) {
+export function PageHead({
+  title,
+  tab,
+  lead,
+  children,
+}: {
+  title: ReactNode
+  tab?: string
+  lead?: ReactNode
+  children?: ReactNode
+}) {
   const name = tab ?? (typeof title === "string" ? title : "")
   useEffect(() => {
     if (name) document.title = `${name} · Flint`

@@ -1,0 +1,77 @@
+import { render, screen } from "@testing-library/react"
+import userEvent from "@testing-library/user-event"
+import { describe, expect, it } from "vitest"
+import { Refusal, serve, theApp } from "../testing/render"
+import { Auth } from "./Auth"
+import { destination } from "./SignIn"
+
+describe("signing in", () => {
+  it("says when the password is wrong, and keeps the form", async () => {
+    serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/login": new Refusal(401, {
+        code: "bad_credentials",
+        detail: "That e-mail and password don’t match.",
+      }),
+    })
+    render(<Auth path="/signin" />)
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(screen.getByLabelText("Password"), "nope nope")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+    expect(await screen.findByRole("alert")).toHaveTextContent("don’t match")
+    expect(screen.getByLabelText("E-mail")).toHaveValue("ada@example.com")
+  })
+  it("comes back to where it was asked for", () => {
+    expect(destination("?next=%2Ftransactions%3Fq%3Da")).toBe("/transactions?q=a")
+    expect(destination("?next=//evil.example")).toBe("/")
+  })
+})
+
+describe("signing up", () => {
+  it("puts the server's words under the field they are about", async () => {
+    serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/public-register": () => {
+        const r = new Refusal(422, { code: "weak_password", detail: "Look again." })
+        Object.assign(r.body, {
+          errors: [{ where: "body.password", message: "This password is well known." }],
+        })
+        return r
+      },
+    })
+    render(<Auth path="/signup" />)
+    await userEvent.type(screen.getByLabelText("First name"), "Ada")
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(screen.getByLabelText("Password"), "password1")
+    await userEvent.click(screen.getByRole("button", { name: "Create account" }))
+    expect(await screen.findByText("This password is well known.")).toBeInTheDocument()
+    expect(screen.getByLabelText("Password")).toBeInvalid()
+  })
+  it("sends people to their inbox", async () => {
+    serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/public-register": { success: true, message: "Almost done." },
+    })
+    render(<Auth path="/signup" />)
+    await userEvent.type(screen.getByLabelText("First name"), "Ada")
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(screen.getByLabelText("Password"), "correct horse battery")
+    await userEvent.click(screen.getByRole("button", { name: "Create account" }))
+    expect(await screen.findByRole("heading", { name: "Look in your inbox" })).toBeInTheDocument()
+  })
+})
+
+describe("confirming an address", () => {
+  it("offers a new mail when the link is too old", async () => {
+    serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/verify-email": new Refusal(410, {
+        code: "token_expired",
+        detail: "This link is too old.",
+      }),
+    })
+    render(<Auth path="/verify" />)
+    expect(await screen.findByText("This link is too old.")).toBeInTheDocument()
+    expect(screen.getByRole("button", { name: "Send me a new link" })).toBeInTheDocument()
+  })
+})
