@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,15 +52,29 @@ func ByProvider(ctx context.Context, db postgres.DB, provider, providerID string
 	return seekProvider(ctx, db, provider, providerID)
 }
 
-// EndAll marks all of a person's SnapTrade connections as disconnected: the
-// user was deleted there. Data stays.
-func EndAll(ctx context.Context, tx pgx.Tx, owner id.User, reason string) error {
+// LockByProvider is ByProvider, with the connection locked until tx ends: what
+// is decided by its status stays true.
+func LockByProvider(ctx context.Context, tx pgx.Tx, provider, providerID string) (Connection, error) {
+	return byProvider(ctx, tx, provider, providerID)
+}
+
+// UserDeleted marks the connections of the person known at SnapTrade as userID
+// as disconnected: the user was deleted there at that time. Data stays. A user
+// registered anew since then (see register) isn't meant.
+func UserDeleted(ctx context.Context, tx pgx.Tx, userID string, at time.Time) error {
+	owner, err := ownerBefore(ctx, tx, userID, at.Add(-time.Minute)) // clocks differ
+	if errors.Is(err, fault.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for the deleted user: %w", err)
+	}
 	live, err := liveOf(ctx, tx, owner, SnapTrade)
 	if err != nil {
 		return fmt.Errorf("list connections: %w", err)
 	}
 	for _, c := range live {
-		if _, err := SetStatus(ctx, tx, owner, c, Disconnected, reason); err != nil {
+		if _, err := SetStatus(ctx, tx, owner, c, Disconnected, "user_deleted"); err != nil {
 			return err
 		}
 	}

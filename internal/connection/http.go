@@ -35,7 +35,7 @@ func (s *Service) Operations(server *web.Server) {
 	}, s.handleStartTeller)
 	web.Handle(server, web.Op{
 		Method: "POST", Path: "/api/connections/teller", ID: "finish-teller", Summary: "Link the bank that the widget came back with", Tag: tag,
-		Needs: access.ManageOwn, Limit: "connect", Status: 201,
+		Needs: access.ManageOwn, Limit: "write", Status: 201, // spends an attempt, which was counted when it began
 	}, s.handleFinishTeller)
 	web.Handle(server, web.Op{
 		Method: "POST", Path: "/api/connections/snaptrade/start", ID: "start-snaptrade", Summary: "Begin connecting a brokerage or a crypto exchange", Tag: tag,
@@ -44,7 +44,7 @@ func (s *Service) Operations(server *web.Server) {
 	}, s.handleStartSnapTrade)
 	web.Handle(server, web.Op{
 		Method: "POST", Path: "/api/connections/snaptrade", ID: "finish-snaptrade", Summary: "Link what the portal came back with", Tag: tag,
-		Needs: access.ManageOwn, Limit: "connect", Status: 201,
+		Needs: access.ManageOwn, Limit: "write", Status: 201, // spends an attempt, which was counted when it began
 	}, s.handleFinishSnapTrade)
 	web.Handle(server, web.Op{
 		Method: "POST", Path: "/api/connections/{id}/refresh", ID: "refresh-connection", Summary: "Sync a linked institution now", Tag: tag,

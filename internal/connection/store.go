@@ -136,8 +136,14 @@ func storeUser(ctx context.Context, db postgres.DB, owner id.User, userID string
 	return postgres.Exec(ctx, db, `
 		insert into snaptrade_users (user_id, snaptrade_user_id, secret, created_at)
 		values (@owner, @uid, @secret, @now)
-		on conflict (user_id) do update set snaptrade_user_id = excluded.snaptrade_user_id, secret = excluded.secret`,
+		on conflict (user_id) do update set snaptrade_user_id = excluded.snaptrade_user_id, secret = excluded.secret, created_at = excluded.created_at`,
 		postgres.Args{"owner": owner, "uid": userID, "secret": sealed, "now": now})
+}
+
+func ownerBefore(ctx context.Context, db postgres.DB, userID string, before time.Time) (id.User, error) {
+	return postgres.Scalar[id.User](ctx, db, `
+		select user_id from snaptrade_users where snaptrade_user_id = @uid and created_at < @before`,
+		postgres.Args{"uid": userID, "before": before})
 }
 
 func ownerOf(ctx context.Context, db postgres.DB, userID string) (id.User, error) {

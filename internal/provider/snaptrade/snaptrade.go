@@ -34,15 +34,29 @@ const name = "snaptrade"
 
 // Config says where SnapTrade is and who we are there.
 type Config struct {
-	BaseURL      string        `env:"SNAPTRADE_BASE_URL, default=https://api.snaptrade.com"`
-	ClientID     string        `env:"SNAPTRADE_CLIENT_ID"`    // empty: SnapTrade is switched off
-	ConsumerKey  config.Secret `env:"SNAPTRADE_CONSUMER_KEY"` // signs requests and webhooks
-	PortalOrigin string        `env:"SNAPTRADE_PORTAL_ORIGIN, default=https://app.snaptrade.com"`
-	PerMinute    int           `env:"SNAPTRADE_CALLS_PER_MINUTE, default=240"` // of the 250 that a client id has
+	BaseURL     string        `env:"SNAPTRADE_BASE_URL, default=https://api.snaptrade.com"`
+	ClientID    string        `env:"SNAPTRADE_CLIENT_ID"`    // empty: SnapTrade is switched off
+	ConsumerKey config.Secret `env:"SNAPTRADE_CONSUMER_KEY"` // signs requests and webhooks
+	// PreviousConsumerKey still verifies webhooks while the key is rotated.
+	PreviousConsumerKey config.Secret `env:"SNAPTRADE_PREVIOUS_CONSUMER_KEY"`
+	PortalOrigin        string        `env:"SNAPTRADE_PORTAL_ORIGIN, default=https://app.snaptrade.com"`
+	PerMinute           int           `env:"SNAPTRADE_CALLS_PER_MINUTE, default=240"` // of the 250 that a client id has
 }
 
 // Enabled reports whether SnapTrade is configured at all.
 func (c Config) Enabled() bool { return c.ClientID != "" }
+
+// WebhookKeys are the keys that may have signed a webhook; none when SnapTrade
+// is switched off.
+func (c Config) WebhookKeys() []config.Secret {
+	var keys []config.Secret
+	for _, k := range []config.Secret{c.ConsumerKey, c.PreviousConsumerKey} {
+		if c.Enabled() && !k.IsZero() {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
 
 // Validate returns all that is wrong with c, joined, or nil.
 func (c Config) Validate() error {
