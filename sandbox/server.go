@@ -147,7 +147,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.mu.Unlock()
 	s.serve(listeners[0], s.site())
 	s.serve(tls.NewListener(listeners[1], s.tls), s.played("teller", teller.Refuse, s.teller.Handler()))
-	s.serve(listeners[2], s.played("snaptrade", snaptrade.Refuse, s.broker.Handler()))
+	s.serve(listeners[2], s.played("snaptrade", s.broker.Refuse, s.broker.Handler()))
 	s.running.Go(func() {
 		if err := s.inbox.Serve(listeners[3]); err != nil {
 			s.cfg.Log.Error("sandbox mail", "err", err)

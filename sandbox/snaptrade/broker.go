@@ -129,11 +129,14 @@ var brokers = []broker{
 		Accounts: []opening{{"Wallet", "Crypto", coiner}}},
 	{Slug: "KRAKEN", Name: "Kraken", About: "A crypto exchange.", URL: "https://www.kraken.com", Colour: "#5741d9", Crypto: true, Trades: true,
 		Accounts: []opening{{"Spot Wallet", "Crypto", stacker}}},
-	{Slug: "SANDBOX", Name: "SnapTrade Sandbox", About: "A broker for tests, with scenarios.", URL: "https://snaptrade.com", Colour: "#455a64",
+	{Slug: sandboxBroker, Name: "SnapTrade Sandbox", About: "A broker for tests, with scenarios.", URL: "https://snaptrade.com", Colour: "#455a64",
 		Accounts: []opening{{"Self-directed", "Individual", planner}}},
 }
 
-// The scenarios of the SANDBOX broker.
+// sandboxBroker is the one with scenarios.
+const sandboxBroker = "SANDBOX"
+
+// The scenarios of the sandbox broker.
 const (
 	selfDirected       = "Self-directed"
 	cashOnly           = "Cash only"

@@ -51,9 +51,11 @@ func refuse(w http.ResponseWriter, err error) {
 	answer(w, f.Status, f)
 }
 
-// Refuse writes SnapTrade's own kind of error for a status, for failures that
-// somebody else decided on.
-func Refuse(w http.ResponseWriter, status int) {
+// Refuse writes SnapTrade's own kind of error for a status, with the headers
+// of every answer, for failures that somebody else decided on.
+func (s *API) Refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("X-Request-ID", s.fresh("request"))
+	s.meter.show(w.Header(), 0, 60)
 	f := &failure{Detail: errUnexpected.Detail, Status: status, Code: errUnexpected.Code}
 	switch status {
 	case http.StatusTooManyRequests:

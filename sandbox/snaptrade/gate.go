@@ -3,6 +3,7 @@ package snaptrade
 import (
 	"bytes"
 	"crypto/hmac"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,7 +30,7 @@ const (
 // is refused unless it is signed. Two listings need no signature.
 func (s *API) gate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Request-ID", s.uid("request", s.serial()))
+		w.Header().Set("X-Request-ID", s.fresh("request"))
 		path, _, _ := strings.Cut(r.RequestURI, "?")
 		if path == "" {
 			path = r.URL.EscapedPath() // built by a test, not received
@@ -89,8 +90,8 @@ func (s *API) verify(r *http.Request, path string, body []byte) error {
 	return errSignature
 }
 
-// serial counts requests and other things that needn't outlive the process.
-func (s *API) serial() int64 { return s.requests.Add(1) }
+// fresh makes an id that nobody saw before, not even before a restart.
+func (s *API) fresh(kind string) string { return s.uid(kind, rand.Text()) }
 
 // meter is the rate limit: so many requests in any 60 seconds for a client id.
 type meter struct {
@@ -134,4 +135,11 @@ func (m *meter) count(h http.Header, client string) error {
 		Detail: fmt.Sprintf("Request was throttled. Expected available in %d seconds.", reset),
 		Status: http.StatusTooManyRequests, Code: "0000", retry: reset,
 	}
+}
+
+// show writes the limit's headers.
+func (m *meter) show(h http.Header, remaining, reset int) {
+	h.Set("X-RateLimit-Limit", strconv.Itoa(m.limit))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(remaining))
+	h.Set("X-RateLimit-Reset", strconv.Itoa(reset))
 }

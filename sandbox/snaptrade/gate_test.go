@@ -3,6 +3,7 @@ package snaptrade_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +131,19 @@ func TestEveryAnswerCarriesItsLimitAndAnId(t *testing.T) {
 	b.clock.set(monday.Add(60 * time.Second)) // the window rolls
 	if r := b.call("GET", "/accounts", nil); r.status != http.StatusOK {
 		t.Errorf("a minute later it answers %d", r.status)
+	}
+}
+
+func TestFailuresOnDemandLookLikeTheRealOnes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for status, code := range map[int]string{429: "0000", 500: "1000", 502: "3002", 503: "3002"} {
+		w := httptest.NewRecorder()
+		b.api.Refuse(w, status)
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "/accounts", nil)
+		reply{w.Code, w.Header(), w.Body.Bytes(), req}.fails(t, status, code)
+		if w.Header().Get("X-Request-Id") == "" || w.Header().Get("X-RateLimit-Limit") == "" {
+			t.Errorf("%d has headers %v", status, w.Header())
+		}
 	}
 }

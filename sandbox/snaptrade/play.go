@@ -34,6 +34,9 @@ func (c connection) accounts() []account {
 	return out
 }
 
+// mostPlayed is how many accounts' books are kept; a book is about 200 kB.
+const mostPlayed = 300
+
 // played is an account's book as of a moment, kept until it is asked for
 // another one.
 type played struct {
@@ -56,6 +59,9 @@ func (s *API) play(a account, extras []extra, at time.Time) *book {
 	life := &life{seed: s.cfg.Seed, key: a.Key, plan: a.Opening.Profile, market: s.cfg.Market, rate: s.cfg.Rate, opening: opening}
 	b := life.run(extras, at)
 	s.mu.Lock()
+	if len(s.played) >= mostPlayed {
+		clear(s.played)
+	}
 	s.played[a.Key] = played{at: at, extras: len(extras), book: b}
 	s.mu.Unlock()
 	return b

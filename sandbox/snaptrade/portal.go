@@ -152,7 +152,7 @@ func (s *API) view(v session) view {
 	out := view{App: app, Base: base(v), Close: v.Close, Fixed: v.Fixed, Reconnect: v.Reconnect, Login: v.Login, Scenario: v.Scenario}
 	out.Broker, _ = brokerOf(v.Broker)
 	out.Trade = v.Type == "trade" || v.Type == "trade-if-available" && out.Broker.Trades
-	if out.Broker.Slug == "SANDBOX" {
+	if out.Broker.Slug == sandboxBroker {
 		out.Scenarios = scenarios
 	}
 	return out
@@ -206,7 +206,7 @@ func (s *API) showLogin(w http.ResponseWriter, v views, visit session, problem s
 // the form again when they are.
 func (s *API) signIn(w http.ResponseWriter, r *http.Request, v views, visit session) {
 	login, scenario := normal(r.PostFormValue("username")), r.PostFormValue("scenario")
-	if visit.Broker != "SANDBOX" || !slices.Contains(scenarios, scenario) {
+	if visit.Broker != sandboxBroker || !slices.Contains(scenarios, scenario) {
 		scenario = ""
 	}
 	visit.Login, visit.Scenario = login, scenario

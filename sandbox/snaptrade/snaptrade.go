@@ -34,7 +34,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -85,8 +84,6 @@ type API struct {
 	now   func() time.Time
 	state *world.Section[records]
 	meter meter
-
-	requests atomic.Int64
 
 	mu      sync.Mutex
 	played  map[string]played // by account key, what the last reading cost to play

@@ -48,13 +48,7 @@ func (s *API) tell(events ...event) {
 		return
 	}
 	for _, e := range events {
-		var n int
-		err := s.state.Write(func(rec *records) error { n = rec.next(); return nil })
-		if err != nil {
-			s.log.Error("number a webhook", "err", err)
-			return
-		}
-		id := s.uid("webhook", n)
+		id := s.fresh("webhook")
 		p := payload{
 			WebhookID: id, WebookID: id, ClientID: s.cfg.ClientID, UserID: e.User, EventType: e.Type,
 			EventTime: s.now().UTC().Format(microseconds), Authorization: e.Connection, AccountID: e.Account,
