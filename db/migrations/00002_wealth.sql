@@ -98,6 +98,7 @@ create table account_snapshots (
     account_id  uuid not null,
     as_of       timestamptz not null,
     complete    boolean not null,
+    total       numeric(28,8),                 -- the provider's own, in the account's currency; only compared
     created_at  timestamptz not null,
     unique (user_id, id),
     foreign key (user_id, account_id) references accounts (user_id, id) on delete cascade
@@ -190,6 +191,8 @@ create table provider_transactions (
     foreign key (user_id, account_id) references accounts (user_id, id) on delete cascade
 );
 
+create index provider_transactions_date on provider_transactions (account_id, date);
+
 -- What people see. One row lives on from pending to posted.
 create table transactions (
     id           uuid primary key,
@@ -242,6 +245,8 @@ create table balance_days (
     foreign key (user_id, account_id) references accounts (user_id, id) on delete cascade
 );
 
+create index balance_days_user on balance_days (user_id, day);
+
 -- Net worth per person and day, in the person's currency.
 create table net_worth_days (
     user_id     uuid not null references users on delete cascade,
@@ -264,7 +269,8 @@ create table wealth (
     bank          numeric(28,8) not null,
     investment    numeric(28,8) not null,
     crypto        numeric(28,8) not null,
-    accounts      int not null,
+    accounts      int not null,                -- that count
+    counted       int not null,                -- of these, with a known balance; 0: nothing is known
     missing       jsonb not null default '[]', -- what no rate, price or balance was known for
     as_of         timestamptz,                 -- oldest balance that the total rests on
     fx_day        date,

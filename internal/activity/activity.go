@@ -95,6 +95,7 @@ type Record struct {
 // provider reused that id for something else: then it is the id, '#' and the
 // number of the reuse.
 type Mirrored struct {
+	Account id.Account
 	Record
 	Key      string
 	Absences int  // complete windows in a row that didn't list it

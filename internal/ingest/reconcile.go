@@ -191,7 +191,7 @@ func (r *reconciler) keyFor(rec activity.Record, generations []int) string {
 
 // see writes rec into the mirror under key.
 func (r *reconciler) see(key string, rec activity.Record) {
-	m := activity.Mirrored{Record: rec, Key: key}
+	m := activity.Mirrored{Account: r.in.Account, Record: rec, Key: key}
 	i, known := r.mirrors[key]
 	if !known {
 		r.mirrors[key] = len(r.mirror)

@@ -26,6 +26,7 @@ type Watermark struct {
 	Newest        *time.Time `json:"newest,omitempty"`        // newest transaction's day
 	OldestPending *time.Time `json:"oldestPending,omitempty"` // oldest day that is still pending
 	Waterline     *time.Time `json:"waterline,omitempty"`     // SnapTrade: last_successful_sync of its transactions
+	Unlisted      int        `json:"unlisted,omitempty"`      // answers in a row that left the account out
 }
 
 // Window is a range of days that a run asks a provider for. The zero From means
@@ -72,7 +73,7 @@ func (w Watermark) advance(mirror []activity.Mirrored, fetched int, win Window, 
 	if fetched == 0 || !win.Complete {
 		return w
 	}
-	next := Watermark{Newest: w.Newest, Waterline: w.Waterline}
+	next := Watermark{Newest: w.Newest, Waterline: w.Waterline, Unlisted: w.Unlisted}
 	if waterline != nil && (next.Waterline == nil || waterline.After(*next.Waterline)) {
 		next.Waterline = waterline
 	}

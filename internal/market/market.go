@@ -11,6 +11,7 @@
 package market
 
 import (
+	"slices"
 	"time"
 
 	"flint/internal/money"
@@ -115,13 +116,12 @@ func (c Calendar) On(day time.Time) Rates {
 	day = midnight(day)
 	r := Rates{Base: c.base, Day: day, quotes: map[money.Currency]quote{}}
 	oldest := day.Add(-MaxAge)
-	for _, row := range c.rows {
-		if row.Day.After(day) {
+	i, _ := slices.BinarySearchFunc(c.rows, oldest, func(x row, d time.Time) int { return x.Day.Compare(d) })
+	for _, x := range c.rows[i:] {
+		if x.Day.After(day) {
 			break
 		}
-		if !row.Day.Before(oldest) {
-			r.quotes[row.Currency] = quote{row.Day, row.Rate} // a later row wins
-		}
+		r.quotes[x.Currency] = quote{x.Day, x.Rate} // a later row wins
 	}
 	return r
 }

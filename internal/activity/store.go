@@ -1,0 +1,217 @@
+package activity
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/id"
+	"flint/internal/money"
+	"flint/internal/platform/postgres"
+)
+
+// storedRow is a Row as its columns are.
+type storedRow struct {
+	ID          id.Transaction
+	AccountID   id.Account
+	PendingPtx  *string
+	PostedPtx   *string
+	Source      Source
+	Status      Status
+	Amount      money.Decimal
+	Currency    money.Currency
+	Date        time.Time
+	Description string
+	Merchant    string
+	Category    string
+	Kind        string
+	Symbol      string
+	Quantity    *money.Decimal
+	Price       *money.Decimal
+	Fee         *money.Decimal
+	Locked      []string
+	MaybeDupOf  id.Transaction
+	DeletedBy   *string
+}
+
+// rowsAround reads and locks every row that rests on mirror, and the rows in the
+// windows that no provider has claimed.
+func rowsAround(ctx context.Context, tx pgx.Tx, owner id.User, wants []Want, mirror []Mirrored) ([]Row, error) {
+	var of, keysOf []id.Account
+	var from []time.Time
+	var keys []string
+	for _, w := range wants {
+		of, from = append(of, w.Account), append(from, w.From)
+	}
+	for _, m := range mirror {
+		keysOf, keys = append(keysOf, m.Account), append(keys, m.Key)
+	}
+	stored, err := postgres.Many[storedRow](ctx, tx, `
+		with wants as (
+			select account_id, first from unnest(@accounts::uuid[], @from::date[]) as w (account_id, first)
+		), keys as (
+			select account_id, key from unnest(@keys_of::uuid[], @keys::text[]) as k (account_id, key)
+		)
+		select id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, description, merchant, category, kind,
+			symbol, quantity, price, fee, locked, maybe_dup_of, deleted_by
+		from transactions
+		where user_id = @owner and id in (
+			select t.id from keys k join transactions t on t.account_id = k.account_id and t.posted_ptx = k.key
+			union
+			select t.id from keys k join transactions t on t.account_id = k.account_id and t.pending_ptx = k.key
+			union
+			select t.id from wants w join transactions t on t.account_id = w.account_id
+			where t.posted_ptx is null and t.pending_ptx is null and t.date >= w.first)
+		order by id
+		for update`,
+		postgres.Args{"owner": owner, "accounts": of, "from": from, "keys_of": keysOf, "keys": keys})
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]Row, len(stored))
+	for i, s := range stored {
+		r := Row{ID: s.ID, Account: s.AccountID, Source: s.Source, Status: s.Status, Amount: s.Amount, Currency: s.Currency, Date: s.Date,
+			Locked: s.Locked, MaybeDupOf: s.MaybeDupOf, Details: Details{Description: s.Description, Merchant: s.Merchant,
+				Category: s.Category, Kind: s.Kind, Symbol: s.Symbol, Quantity: s.Quantity, Price: s.Price, Fee: s.Fee}}
+		r.PendingKey, r.PostedKey, r.DeletedBy = text(s.PendingPtx), text(s.PostedPtx), Deleter(text(s.DeletedBy))
+		rows[i] = r
+	}
+	return rows, nil
+}
+
+// saveRows inserts or updates rows. A locked field keeps what stands there, also
+// if the lock came after the row was read.
+func saveRows(ctx context.Context, tx pgx.Tx, owner id.User, rows []Row, now time.Time) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var c struct {
+		ids                                                                       []id.Transaction
+		of                                                                        []id.Account
+		pending, posted, deleted                                                  []*string
+		sources, states, currencies, descriptions, merchants, categories, k, symb []string
+		amounts                                                                   []money.Decimal
+		days                                                                      []time.Time
+		quantities, prices, fees                                                  []*money.Decimal
+		dups                                                                      []id.Transaction
+	}
+	for _, r := range rows {
+		c.ids, c.of = append(c.ids, r.ID), append(c.of, r.Account)
+		c.pending, c.posted = append(c.pending, optional(r.PendingKey)), append(c.posted, optional(r.PostedKey))
+		c.deleted, c.dups = append(c.deleted, optional(string(r.DeletedBy))), append(c.dups, r.MaybeDupOf)
+		c.sources, c.states, c.currencies = append(c.sources, string(r.Source)), append(c.states, string(r.Status)), append(c.currencies, string(r.Currency))
+		c.descriptions, c.merchants, c.categories = append(c.descriptions, r.Description), append(c.merchants, r.Merchant), append(c.categories, r.Category)
+		c.k, c.symb, c.amounts, c.days = append(c.k, r.Kind), append(c.symb, r.Symbol), append(c.amounts, r.Amount), append(c.days, r.Date)
+		c.quantities, c.prices, c.fees = append(c.quantities, r.Quantity), append(c.prices, r.Price), append(c.fees, r.Fee)
+	}
+	return postgres.Exec(ctx, tx, `
+		insert into transactions (id, user_id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, description,
+			merchant, category, kind, symbol, quantity, price, fee, maybe_dup_of, created_at, updated_at, deleted_at, deleted_by)
+		select t.id, @owner::uuid, t.account_id, t.pending_ptx, t.posted_ptx, t.source, t.status, t.amount, t.currency, t.date, t.description,
+			t.merchant, t.category, t.kind, t.symbol, t.quantity, t.price, t.fee, t.maybe_dup_of, @now::timestamptz, @now,
+			case when t.deleted_by is not null then @now end, t.deleted_by
+		from unnest(@ids::uuid[], @accounts::uuid[], @pending::text[], @posted::text[], @sources::text[], @states::text[], @amounts::numeric[],
+				@currencies::text[], @days::date[], @descriptions::text[], @merchants::text[], @categories::text[], @kinds::text[],
+				@symbols::text[], @quantities::numeric[], @prices::numeric[], @fees::numeric[], @dups::uuid[], @deleted::text[])
+			as t (id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, description, merchant, category, kind,
+				symbol, quantity, price, fee, maybe_dup_of, deleted_by)
+		on conflict (id) do update set pending_ptx = excluded.pending_ptx, posted_ptx = excluded.posted_ptx, status = excluded.status,
+			amount = excluded.amount, currency = excluded.currency, date = excluded.date, description = excluded.description,
+			merchant = case when 'merchant' = any(transactions.locked) then transactions.merchant else excluded.merchant end,
+			category = case when 'category' = any(transactions.locked) then transactions.category else excluded.category end,
+			kind = excluded.kind, symbol = excluded.symbol, quantity = excluded.quantity, price = excluded.price, fee = excluded.fee,
+			maybe_dup_of = excluded.maybe_dup_of, updated_at = excluded.updated_at,
+			deleted_at = case when excluded.deleted_by is null then null else coalesce(transactions.deleted_at, excluded.deleted_at) end,
+			deleted_by = excluded.deleted_by
+		where transactions.user_id = excluded.user_id`,
+		postgres.Args{"owner": owner, "now": now, "ids": c.ids, "accounts": c.of, "pending": c.pending, "posted": c.posted,
+			"sources": c.sources, "states": c.states, "amounts": c.amounts, "currencies": c.currencies, "days": c.days,
+			"descriptions": c.descriptions, "merchants": c.merchants, "categories": c.categories, "kinds": c.k, "symbols": c.symb,
+			"quantities": c.quantities, "prices": c.prices, "fees": c.fees, "dups": c.dups, "deleted": c.deleted})
+}
+
+// edit writes a person's fields, locks them, and returns the account.
+func edit(ctx context.Context, tx pgx.Tx, owner id.User, t id.Transaction, e Edit, now time.Time) (id.Account, error) {
+	return postgres.Scalar[id.Account](ctx, tx, `
+		update transactions set
+			merchant = coalesce(@merchant::text, merchant), category = coalesce(@category::text, category), note = coalesce(@note::text, note),
+			locked = (select coalesce(array_agg(distinct f order by f), '{}') from unnest(locked
+				|| case when @merchant is null then '{}'::text[] else array['merchant'] end
+				|| case when @category is null then '{}'::text[] else array['category'] end
+				|| case when @note is null then '{}'::text[] else array['note'] end) f),
+			field_source = field_source
+				|| case when @merchant is null then '{}'::jsonb else '{"merchant": "user"}' end
+				|| case when @category is null then '{}'::jsonb else '{"category": "user"}' end
+				|| case when @note is null then '{}'::jsonb else '{"note": "user"}' end,
+			updated_at = @now
+		where user_id = @owner and id = @id and deleted_at is null
+		returning account_id`,
+		postgres.Args{"owner": owner, "id": t, "merchant": e.Merchant, "category": e.Category, "note": e.Note, "now": now})
+}
+
+// bury deletes a row in a person's name and returns its account.
+func bury(ctx context.Context, tx pgx.Tx, owner id.User, t id.Transaction, now time.Time) (id.Account, error) {
+	return postgres.Scalar[id.Account](ctx, tx, `
+		update transactions set deleted_at = @now, deleted_by = 'user', updated_at = @now
+		where user_id = @owner and id = @id and deleted_at is null
+		returning account_id`,
+		postgres.Args{"owner": owner, "id": t, "now": now})
+}
+
+// flow is what posted on an account on one day.
+type flow struct {
+	AccountID id.Account
+	Day       time.Time
+	Amount    money.Decimal
+}
+
+func flowsOf(ctx context.Context, db postgres.DB, owner id.User, of []id.Account) ([]flow, error) {
+	return postgres.Many[flow](ctx, db, `
+		select account_id, date as day, sum(amount) as amount from transactions
+		where user_id = @owner and account_id = any(@accounts::uuid[]) and status = 'posted'
+			and (deleted_at is null or deleted_by = 'user' and posted_ptx is not null)
+		group by account_id, date order by account_id, date`,
+		postgres.Args{"owner": owner, "accounts": of})
+}
+
+// trade is a transaction that moved a holding, or cash beside holdings.
+type trade struct {
+	AccountID id.Account
+	Day       time.Time
+	Symbol    string
+	Quantity  money.Decimal
+	Price     *money.Decimal
+	Amount    money.Decimal
+	Currency  money.Currency
+}
+
+func tradesOf(ctx context.Context, db postgres.DB, owner id.User, of []id.Account) ([]trade, error) {
+	return postgres.Many[trade](ctx, db, `
+		select t.account_id, t.date as day, t.symbol, coalesce(t.quantity, 0) as quantity, t.price, t.amount, t.currency
+		from transactions t
+		where t.user_id = @owner and t.account_id = any(@accounts::uuid[]) and t.status = 'posted'
+			and (t.deleted_at is null or t.deleted_by = 'user' and t.posted_ptx is not null)
+			and exists (select 1 from transactions q where q.user_id = t.user_id and q.account_id = t.account_id and q.quantity is not null)
+		order by t.account_id, t.date, t.id`,
+		postgres.Args{"owner": owner, "accounts": of})
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// baseID returns the provider's id of a mirror key; see Mirrored.
+func baseID(key string) string {
+	if i := strings.LastIndexByte(key, '#'); i > 0 {
+		if n, err := strconv.Atoi(key[i+1:]); err == nil && n > 1 {
+			return key[:i]
+		}
+	}
+	return key
+}

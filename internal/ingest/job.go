@@ -1,0 +1,125 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"flint/internal/connection"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/queue"
+	"flint/internal/portfolio"
+)
+
+// SyncWorker works connection.SyncArgs.
+type SyncWorker struct {
+	river.WorkerDefaults[connection.SyncArgs]
+	service *Service
+}
+
+// NewSyncWorker returns a worker that syncs connections.
+func NewSyncWorker(s *Service) *SyncWorker { return &SyncWorker{service: s} }
+
+// Timeout is how long one attempt may take.
+func (*SyncWorker) Timeout(*river.Job[connection.SyncArgs]) time.Duration {
+	return queue.PolicyOf(queue.Sync).Timeout
+}
+
+// busyWait is how long a job waits for another worker's sync of its connection.
+const busyWait = 10 * time.Second
+
+// Work syncs. While another worker holds the lease, the job waits its turn: that
+// worker may have died with the lease in its hand.
+func (w *SyncWorker) Work(ctx context.Context, job *river.Job[connection.SyncArgs]) error {
+	err := w.service.Sync(ctx, job.Args.Connection, job.Args.Trigger)
+	if errors.Is(err, connection.ErrBusy) {
+		return river.JobSnooze(busyWait)
+	}
+	return err
+}
+
+// DueArgs asks to queue the syncs that are due.
+type DueArgs struct{}
+
+// Kind names the job.
+func (DueArgs) Kind() string { return "ingest.due" }
+
+// InsertOpts makes it one at a time.
+func (DueArgs) InsertOpts() river.InsertOpts {
+	o := queue.Options(queue.Default)
+	o.UniqueOpts = river.UniqueOpts{ByPeriod: time.Minute}
+	return o
+}
+
+// DueWorker works DueArgs.
+type DueWorker struct {
+	river.WorkerDefaults[DueArgs]
+	service *Service
+}
+
+// NewDueWorker returns a worker that queues due syncs.
+func NewDueWorker(s *Service) *DueWorker { return &DueWorker{service: s} }
+
+// Work queues what is due.
+func (w *DueWorker) Work(ctx context.Context, _ *river.Job[DueArgs]) error {
+	_, err := w.service.QueueDue(ctx)
+	return err
+}
+
+// dueAtOnce bounds how many syncs are queued in one minute: after an outage all
+// are due, and the providers' budgets are what they always are.
+const dueAtOnce = 500
+
+// QueueDue queues the syncs that are due and returns how many there were.
+func (s *Service) QueueDue(ctx context.Context) (int, error) {
+	n := 0
+	err := postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+		due, err := connection.ClaimDue(ctx, tx, s.cfg.Now(), dueAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, d := range due {
+			if err := connection.Enqueue(ctx, tx, s.cfg.Queue, d.ID, d.Fence, connection.TriggerSchedule); err != nil {
+				return err
+			}
+		}
+		n = len(due)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("queue due syncs: %w", err)
+	}
+	return n, nil
+}
+
+// Minutely returns the periodic job that queues due syncs.
+func Minutely() *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
+		return DueArgs{}, nil
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Removed ends the accounts of a connection that its owner removes, in tx. With
+// keepHistory they are closed and their past stays; else all that was fetched is
+// deleted. It is connection.Config.Removed.
+func (s *Service) Removed(ctx context.Context, tx pgx.Tx, owner id.User, of id.Connection, keepHistory bool) error {
+	if err := portfolio.Lock(ctx, tx, owner); err != nil {
+		return err
+	}
+	now := s.cfg.Now()
+	gone, err := s.cfg.Portfolio.Retire(ctx, tx, owner, of, keepHistory, now)
+	if err != nil {
+		return err
+	}
+	if !keepHistory {
+		if err := s.cfg.Activity.Erase(ctx, tx, owner, gone); err != nil {
+			return err
+		}
+	}
+	return s.cfg.Portfolio.RebuildAll(ctx, tx, owner, nil, now)
+}

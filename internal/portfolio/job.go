@@ -1,0 +1,104 @@
+package portfolio
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/queue"
+)
+
+// DayArgs asks to close a business day: everybody's history gets a row for it,
+// also those whose providers said nothing. It is unique by day, so that two
+// leaders, or a restart, neither double nor skip it.
+type DayArgs struct {
+	Day string `json:"day" river:"unique"` // YYYY-MM-DD in New York
+}
+
+// Kind names the job.
+func (DayArgs) Kind() string { return "portfolio.day" }
+
+// InsertOpts puts the job into the queue of snapshots.
+func (DayArgs) InsertOpts() river.InsertOpts {
+	o := queue.Options(queue.Snapshots)
+	o.UniqueOpts = river.UniqueOpts{ByArgs: true}
+	return o
+}
+
+// DayWorker works DayArgs.
+type DayWorker struct {
+	river.WorkerDefaults[DayArgs]
+	service *Service
+	log     *slog.Logger
+}
+
+// NewDayWorker returns a worker that closes days.
+func NewDayWorker(s *Service, log *slog.Logger) *DayWorker { return &DayWorker{service: s, log: log} }
+
+// Timeout is how long one attempt may take.
+func (*DayWorker) Timeout(*river.Job[DayArgs]) time.Duration {
+	return queue.PolicyOf(queue.Snapshots).Timeout
+}
+
+// Work rebuilds the totals of everybody who owns something. One person's failure
+// doesn't stop the others; the attempt then fails at the end and is repeated.
+func (w *DayWorker) Work(ctx context.Context, job *river.Job[DayArgs]) error {
+	failed, err := w.service.CloseDay(ctx, w.log)
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("close day %s: %d people failed", job.Args.Day, failed)
+	}
+	return err
+}
+
+// CloseDay carries everybody's history forward to today. It returns for how many
+// that failed.
+func (s *Service) CloseDay(ctx context.Context, log *slog.Logger) (failed int, err error) {
+	owners, err := everybody(ctx, s.cfg.Pool)
+	if err != nil {
+		return 0, fmt.Errorf("list people: %w", err)
+	}
+	for _, owner := range owners {
+		err := inLock(ctx, s.cfg.Pool, owner, func(tx pgx.Tx) error { return s.Rebuild(ctx, tx, owner, nil, s.cfg.Now()) })
+		if ctx.Err() != nil {
+			return failed, ctx.Err()
+		}
+		if err != nil {
+			failed++
+			log.ErrorContext(ctx, "a person's day can't be closed", "user", owner, "err", err)
+		}
+	}
+	return failed, nil
+}
+
+func inLock(ctx context.Context, pool *pgxpool.Pool, owner id.User, fn func(pgx.Tx) error) error {
+	return postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
+		if err := Lock(ctx, tx, owner); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// Daily returns the periodic job that closes each business day: it is queued at
+// midnight in New York and, for a program that slept then, at every start.
+func Daily(now func() time.Time) *river.PeriodicJob {
+	return river.NewPeriodicJob(midnight{}, func() (river.JobArgs, *river.InsertOpts) {
+		return DayArgs{Day: BusinessDay(now()).Format(time.DateOnly)}, nil
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// midnight is the schedule of business days, in any season.
+type midnight struct{}
+
+// Next returns a minute after the next midnight in New York.
+func (midnight) Next(t time.Time) time.Time {
+	y, m, d := t.In(Zone()).Date()
+	return time.Date(y, m, d+1, 0, 1, 0, 0, Zone())
+}
