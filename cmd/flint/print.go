@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
+	"time"
 
+	"flint/internal/access"
 	"flint/internal/app"
 	"flint/internal/ratelimit"
 )
@@ -46,8 +49,44 @@ type limitsCmd struct{}
 
 // Run prints the table of limits.
 func (limitsCmd) Run() error {
-	_, err := fmt.Print(ratelimit.Describe())
-	return err
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "POLICY\tCOUNTS\tALLOWS\tPROTECTS")
+	for _, p := range app.Limits() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Name, p.Key, allowance(p), p.What)
+	}
+	return w.Flush()
+}
+
+// allowance says in words what a policy allows.
+func allowance(p ratelimit.Policy) string {
+	var parts []string
+	for _, win := range p.Windows {
+		parts = append(parts, fmt.Sprintf("%d in %s", win.Calls, short(win.Per)))
+	}
+	for _, tier := range []access.Tier{access.Free, access.Basic, access.Pro, access.Premium} {
+		if n, ok := p.Tiers[tier]; ok {
+			parts = append(parts, fmt.Sprintf("%s %d/min", tier, n))
+		}
+	}
+	if p.Smooth > 0 {
+		parts = append(parts, fmt.Sprintf("%d/min", p.Smooth))
+	}
+	if p.Failures {
+		parts = append(parts, "failures only")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// short writes 15m0s as 15m and 1h0m0s as 1h.
+func short(d time.Duration) string {
+	s := strings.TrimSuffix(d.String(), "0s")
+	if s == "" || !strings.HasSuffix(d.String(), "m0s") {
+		return d.String()
+	}
+	if h, ok := strings.CutSuffix(s, "h0m"); ok {
+		return h + "h"
+	}
+	return s
 }
 
 type versionCmd struct{}

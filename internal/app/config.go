@@ -12,6 +12,7 @@ import (
 	"flint/internal/platform/mail"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/private"
+	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
 	"flint/internal/provider/marketdata"
 	"flint/internal/provider/snaptrade"
@@ -36,6 +37,7 @@ type Config struct {
 
 	Database   postgres.Config
 	Web        web.Config
+	Queue      queue.Config
 	Mail       mail.Config
 	Identity   identity.Config
 	Session    session.Config

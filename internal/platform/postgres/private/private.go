@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -178,6 +179,23 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("lock the database's folder %s: %w", dir, err)
 	}
 	return f, nil
+}
+
+// Locked reports whether a program is using the cluster in dir.
+func Locked(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the database's lock: %w", err)
+	}
+	defer f.Close()
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err // closing the file gives the lock back
 }
 
 // DefaultDir returns Flint's state folder: $XDG_STATE_HOME/flint or

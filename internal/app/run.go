@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/platform/postgres"
+)
+
+// stopTime is how long running jobs may take to end when the program stops.
+const stopTime = 25 * time.Second
+
+// Run serves on ln and works until ctx ends, then stops in the opposite order:
+// the door first, the database connections last (by the caller).
+func (a *App) Run(ctx context.Context, ln net.Listener) error {
+	if err := a.hub.Start(ctx); err != nil {
+		return fmt.Errorf("start live events: %w", err)
+	}
+	defer a.hub.Stop()
+	if err := a.Sessions.Start(ctx); err != nil {
+		return fmt.Errorf("start sessions: %w", err)
+	}
+	defer a.Sessions.Stop()
+	if err := a.Jobs.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start background work: %w", err)
+	}
+	err := a.Web.Serve(ctx, ln)
+
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if stopErr := a.Jobs.Stop(stop); stopErr != nil {
+		err = errors.Join(err, fmt.Errorf("stop background work: %w", stopErr))
+	}
+	a.Close()
+	return err
+}
+
+// Close lets go of what Build opened. Run does it by itself.
+func (a *App) Close() {
+	for i := len(a.release) - 1; i >= 0; i-- {
+		a.release[i]()
+	}
+	a.release = nil
+}
+
+// Serve is the whole of `flint serve`: database, schema, parts, work, until ctx
+// ends. ready is called once requests are answered.
+func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, ready func(*App, *Database)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	db, err := OpenDatabase(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := postgres.Migrate(ctx, db.Pool); err != nil {
+		return err
+	}
+	a, err := Build(cfg, db.Pool, log)
+	if err != nil {
+		return err
+	}
+	if !cfg.Mail.Enabled() {
+		log.WarnContext(ctx, "SMTP_URL isn't set: mails wait in the queue until it is")
+	}
+	served := make(chan error, 1)
+	go func() { served <- a.Run(ctx, ln) }()
+	if ready != nil {
+		ready(a, db)
+	}
+	select {
+	case err = <-served:
+	case <-db.Lost():
+		err = errors.New("the private database has ended; see its log in the state folder")
+		cancel()
+		<-served
+	}
+	return err
+}
+
+// LoginLink returns a link that signs the person with this e-mail address in,
+// once, within ttl.
+func (a *App) LoginLink(ctx context.Context, email string, ttl time.Duration) (config.Secret, error) {
+	p, err := a.Identity.PersonByEmail(ctx, email)
+	if err != nil {
+		return config.Secret{}, fmt.Errorf("find %s: %w", email, err)
+	}
+	return a.Sessions.IssueLink(ctx, access.SystemActor("demo", p.ID), p.ID, ttl)
+}
