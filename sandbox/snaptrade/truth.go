@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"flint/sandbox/prices"
 )
 
 // Truth is what really is in the accounts, as the connections show them now:
@@ -72,7 +74,7 @@ func (s *API) orderTruth(r *http.Request) (any, error) {
 	wanted := r.URL.Query().Get("userId")
 	var ids []string
 	s.state.Read(func(rec *records) { ids = rec.userIDs() })
-	out := Truth{Notice: "Simulated data.", Users: []TruthUser{}}
+	out := Truth{Notice: prices.Notice, Users: []TruthUser{}}
 	for _, id := range ids {
 		if wanted != "" && id != wanted {
 			continue
