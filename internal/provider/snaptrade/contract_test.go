@@ -29,8 +29,7 @@ type far struct {
 	t       *testing.T
 	router  routers.Router
 	answers map[string]string // "GET /accounts" -> "status body"
-	url     string
-	odd     bool // answers wrongly, on purpose
+	odd     bool              // answers wrongly, on purpose
 
 	mu   sync.Mutex
 	seen []string
@@ -38,26 +37,30 @@ type far struct {
 
 const consumerKey = "consumer-key-for-test-vectors-000001"
 
-var spec = sync.OnceValues(func() ([]byte, error) { return os.ReadFile("testdata/openapi.yaml") })
+// document routes requests to http://far.test by SnapTrade's own document.
+var document = sync.OnceValues(func() (routers.Router, error) {
+	raw, err := os.ReadFile("testdata/openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
+		return nil, err
+	}
+	doc.Servers = openapi3.Servers{{URL: "http://far.test"}}
+	return legacy.NewRouter(doc, openapi3.DisableExamplesValidation())
+})
 
 func newFar(t *testing.T, answers map[string]string) (*far, *snaptrade.Client) {
 	t.Helper()
 	f := &far{t: t, answers: answers}
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
-	f.url = s.URL
-	raw, err := spec()
+	router, err := document()
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := openapi3.NewLoader().LoadFromData(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc.Servers = openapi3.Servers{{URL: s.URL}}
-	if f.router, err = legacy.NewRouter(doc, openapi3.DisableExamplesValidation()); err != nil {
-		t.Fatal(err)
-	}
+	f.router = router
 	c, err := snaptrade.New(snaptrade.Config{
 		BaseURL: s.URL, ClientID: "SANDBOXCLIENT", ConsumerKey: config.NewSecret(consumerKey), PortalOrigin: "https://portal.test", PerMinute: 240,
 	}, time.Now, nil, nil)
@@ -96,7 +99,7 @@ func (f *far) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *far) check(r *http.Request, body []byte, status int, answer string) {
 	abs := r.Clone(r.Context())
-	abs.URL.Scheme, abs.URL.Host = "http", strings.TrimPrefix(f.url, "http://")
+	abs.URL.Scheme, abs.URL.Host, abs.Host = "http", "far.test", "far.test"
 	abs.Body = io.NopCloser(bytes.NewReader(body))
 	route, params, err := f.router.FindRoute(abs)
 	if err != nil {
