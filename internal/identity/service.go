@@ -24,6 +24,12 @@ func (s *Service) Person(ctx context.Context, user id.User) (Person, error) {
 	return find(ctx, s.pool, user)
 }
 
+// PersonIn is Person as tx sees it. Within a transaction it is the one to use:
+// waiting there for another connection of the pool could wait for ever.
+func (s *Service) PersonIn(ctx context.Context, tx pgx.Tx, user id.User) (Person, error) {
+	return find(ctx, tx, user)
+}
+
 // PersonByEmail returns who has the address, or fault.ErrNotFound. It is for
 // operators and the demo; what it says must not reach a stranger.
 func (s *Service) PersonByEmail(ctx context.Context, email string) (Person, error) {

@@ -1,0 +1,274 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/id"
+	"flint/internal/identity"
+	"flint/internal/platform/web"
+)
+
+// Caller is what these operations look at beside the body.
+type Caller struct {
+	Mobile        string `header:"X-Mobile-App" doc:"\"true\" in the mobile app: tokens come in the body and no cookie is set"`
+	UserAgent     string `header:"User-Agent" hidden:"true"`
+	Cookie        string `header:"Cookie" hidden:"true"`
+	Authorization string `header:"Authorization" hidden:"true"`
+}
+
+func (c Caller) delivery() Delivery {
+	if c.Mobile == "true" {
+		return Mobile
+	}
+	return Web
+}
+
+func (c Caller) client() Client { return ClientOf(c.delivery(), c.UserAgent) }
+
+// refreshCookie returns the refresh token that a browser sent. A request that
+// carries its own proof, or comes from the mobile app, has none.
+func (s *Service) refreshCookie(c Caller) (config.Secret, error) {
+	if c.Cookie == "" || c.Authorization != "" || c.delivery() == Mobile {
+		return config.Secret{}, nil
+	}
+	r := http.Request{Header: http.Header{"Cookie": {c.Cookie}}}
+	return s.cookies().read(r.CookiesNamed(s.cookies().refresh))
+}
+
+type loginIn struct {
+	Caller
+	Body struct {
+		Email    string `json:"email" maxLength:"1000"`
+		Password string `json:"password" maxLength:"256"`
+	}
+}
+
+type linkIn struct {
+	Caller
+	Body struct {
+		Token string `json:"token" minLength:"1" maxLength:"200"`
+	}
+}
+
+type signedIn struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      struct {
+		Success            bool          `json:"success"`
+		User               identity.View `json:"user"`
+		MobileAccessToken  string        `json:"mobileAccessToken,omitempty" doc:"In the mobile app only"`
+		MobileRefreshToken string        `json:"mobileRefreshToken,omitempty" doc:"In the mobile app only"`
+	}
+}
+
+func (s *Service) signedIn(g Grant, d Delivery) *signedIn {
+	out := &signedIn{}
+	out.Body.Success, out.Body.User = true, identity.ViewOf(g.Person)
+	if d == Mobile {
+		out.Body.MobileAccessToken, out.Body.MobileRefreshToken = g.Access.Reveal(), g.Refresh.Reveal()
+	} else {
+		out.SetCookie = s.cookies().set(g)
+	}
+	return out
+}
+
+// said is a plain answer, with cookies in the web.
+type said struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      struct {
+		Success bool   `json:"success"`
+		Message string `json:"message"`
+	}
+}
+
+func say(message string) *said {
+	out := &said{}
+	out.Body.Success, out.Body.Message = true, message
+	return out
+}
+
+type refreshMobileIn struct {
+	UserAgent string `header:"User-Agent" hidden:"true"`
+	Body      struct {
+		RefreshToken string `json:"refreshToken" minLength:"1" maxLength:"200"`
+	}
+}
+
+type refreshedMobile struct {
+	Body struct {
+		Success            bool   `json:"success"`
+		MobileAccessToken  string `json:"mobileAccessToken"`
+		MobileRefreshToken string `json:"mobileRefreshToken"`
+	}
+}
+
+type logoutIn struct {
+	Caller
+	Body *struct {
+		RefreshToken string `json:"refreshToken,omitempty" maxLength:"200" doc:"In the mobile app only"`
+	}
+}
+
+type listed struct {
+	Body struct {
+		Sessions []view `json:"sessions"`
+	}
+}
+
+type view struct {
+	ID         id.Session `json:"id" format:"uuid"`
+	DeviceInfo string     `json:"deviceInfo"`
+	IPAddress  string     `json:"ipAddress"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	LastUsedAt time.Time  `json:"lastUsedAt"`
+	IsCurrent  bool       `json:"isCurrent"`
+}
+
+type oneIn struct {
+	ID id.Session `path:"id"`
+}
+
+type keySet struct {
+	Body struct {
+		Keys []JWK `json:"keys"`
+	}
+}
+
+// Operations declares session's part of the API.
+func (s *Service) Operations(api *web.Server) {
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/login", Summary: "Sign in", Tag: "auth",
+		Needs: access.Public, Limit: "login", MaxBody: 8 << 10,
+	}, s.login)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/link", Summary: "Sign in with a one-time link", Tag: "auth",
+		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
+	}, s.link)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/refresh", Summary: "Renew the session of a browser", Tag: "auth",
+		Needs: access.Public, Limit: "refresh", MaxBody: 8 << 10,
+	}, s.refreshWeb)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/refresh-token", Summary: "Renew the session of the mobile app", Tag: "auth",
+		Needs: access.Public, Limit: "refresh", MaxBody: 8 << 10,
+	}, s.refreshMobile)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/logout", Summary: "Sign out", Tag: "auth",
+		Needs: access.Public, Limit: "refresh", MaxBody: 8 << 10,
+	}, s.logout)
+	web.Handle(api, web.Op{
+		Method: "GET", Path: "/api/auth/sessions", Summary: "List where you are signed in", Tag: "auth",
+		Needs: access.SignedIn, Limit: "data",
+	}, s.list)
+	web.Handle(api, web.Op{
+		Method: "DELETE", Path: "/api/auth/sessions/{id}", Summary: "Sign one device out", Tag: "auth",
+		Needs: access.SignedIn, Limit: "write",
+	}, func(ctx context.Context, in *oneIn) (*said, error) {
+		return say("That device is signed out."), s.Revoke(ctx, access.From(ctx), in.ID)
+	})
+	web.Handle(api, web.Op{
+		Method: "DELETE", Path: "/api/auth/sessions", Summary: "Sign all other devices out", Tag: "auth",
+		Needs: access.SignedIn, Limit: "write",
+	}, func(ctx context.Context, _ *struct{}) (*said, error) {
+		_, err := s.RevokeOthers(ctx, access.From(ctx))
+		return say("All other devices are signed out."), err
+	})
+	web.Handle(api, web.Op{
+		Method: "GET", Path: "/api/auth/jwks", Summary: "Show the keys that sign access tokens", Tag: "auth",
+		Needs: access.Public, Limit: "public",
+	}, func(context.Context, *struct{}) (*keySet, error) {
+		out := &keySet{}
+		out.Body.Keys = s.JWKS()
+		return out, nil
+	})
+}
+
+func (s *Service) login(ctx context.Context, in *loginIn) (*signedIn, error) {
+	before, err := s.refreshCookie(in.Caller)
+	if err != nil {
+		before = config.Secret{} // ambiguous cookies are overwritten, not believed
+	}
+	g, err := s.SignIn(ctx, in.Body.Email, config.NewSecret(in.Body.Password), before, in.client())
+	if err != nil {
+		return nil, err
+	}
+	return s.signedIn(g, in.delivery()), nil
+}
+
+func (s *Service) link(ctx context.Context, in *linkIn) (*signedIn, error) {
+	before, err := s.refreshCookie(in.Caller)
+	if err != nil {
+		before = config.Secret{}
+	}
+	g, err := s.SignInByLink(ctx, config.NewSecret(in.Body.Token), before, in.client())
+	if err != nil {
+		return nil, err
+	}
+	return s.signedIn(g, in.delivery()), nil
+}
+
+func (s *Service) refreshWeb(ctx context.Context, in *Caller) (*said, error) {
+	token, err := s.refreshCookie(*in)
+	if err != nil {
+		return nil, err
+	}
+	if token.IsZero() {
+		return nil, ErrNoToken
+	}
+	g, err := s.Refresh(ctx, token, in.client())
+	if err != nil {
+		return nil, err
+	}
+	out := say("The session is renewed.")
+	out.SetCookie = s.cookies().set(g)
+	return out, nil
+}
+
+func (s *Service) refreshMobile(ctx context.Context, in *refreshMobileIn) (*refreshedMobile, error) {
+	g, err := s.Refresh(ctx, config.NewSecret(in.Body.RefreshToken), ClientOf(Mobile, in.UserAgent))
+	if err != nil {
+		return nil, err
+	}
+	out := &refreshedMobile{}
+	out.Body.Success = true
+	out.Body.MobileAccessToken, out.Body.MobileRefreshToken = g.Access.Reveal(), g.Refresh.Reveal()
+	return out, nil
+}
+
+func (s *Service) logout(ctx context.Context, in *logoutIn) (*said, error) {
+	byCookie := in.Authorization == "" && in.delivery() == Web
+	d, token := Mobile, config.Secret{}
+	if byCookie {
+		d = Web
+		token, _ = s.refreshCookie(in.Caller) // whatever it is, it goes
+	} else if in.Body != nil {
+		token = config.NewSecret(in.Body.RefreshToken)
+	}
+	if err := s.SignOut(ctx, access.From(ctx), token, d); err != nil {
+		return nil, err
+	}
+	out := say("You are signed out.")
+	if byCookie {
+		out.SetCookie = s.cookies().clear()
+	}
+	return out, nil
+}
+
+func (s *Service) list(ctx context.Context, _ *struct{}) (*listed, error) {
+	actor := access.From(ctx)
+	live, err := s.List(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	out := &listed{}
+	out.Body.Sessions = []view{}
+	for _, l := range live {
+		out.Body.Sessions = append(out.Body.Sessions, view{
+			ID: l.ID, DeviceInfo: l.Device, IPAddress: l.Address, CreatedAt: l.CreatedAt, LastUsedAt: l.LastUsedAt, IsCurrent: l.ID == actor.Session,
+		})
+	}
+	return out, nil
+}

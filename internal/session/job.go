@@ -1,0 +1,53 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"flint/internal/platform/queue"
+)
+
+// keep is how long an ended session stays to be looked at (PRD 7: 30 days).
+const keep = 30 * 24 * time.Hour
+
+// SweepArgs asks for what has expired to be removed.
+type SweepArgs struct{}
+
+// Kind names the job.
+func (SweepArgs) Kind() string { return "session.sweep" }
+
+// InsertOpts says where it runs.
+func (SweepArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Default) }
+
+// SweepWorker runs SweepArgs.
+type SweepWorker struct {
+	river.WorkerDefaults[SweepArgs]
+	Service *Service
+}
+
+// Work removes expired refresh tokens, sessions that ended 30 days ago and
+// expired mail tokens.
+func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	return w.Service.Sweep(ctx)
+}
+
+// Sweep removes what has expired.
+func (s *Service) Sweep(ctx context.Context) error {
+	_, tokens := sweepRefresh(ctx, s.pool, s.now())
+	_, sessions := sweepSessions(ctx, s.pool, s.now().Add(-keep))
+	if err := errors.Join(tokens, sessions); err != nil {
+		return fmt.Errorf("remove expired sessions: %w", err)
+	}
+	return s.people.Sweep(ctx)
+}
+
+// Periodic returns the job that sweeps once an hour.
+func Periodic() *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) {
+		return SweepArgs{}, nil
+	}, &river.PeriodicJobOpts{ID: "session.sweep", RunOnStart: true})
+}

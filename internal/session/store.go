@@ -1,0 +1,151 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// sessionRow is a row of sessions.
+type sessionRow struct {
+	ID                               id.Session
+	UserID                           id.User
+	Delivery                         Delivery
+	Device, Address                  string
+	CreatedAt, LastUsedAt, ExpiresAt time.Time
+}
+
+func insertSession(ctx context.Context, tx pgx.Tx, r sessionRow) error {
+	return postgres.Exec(ctx, tx, `
+		insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at)
+		values (@id, @user, @delivery, @device, @address, @created, @used, @expires)`,
+		postgres.Args{
+			"id": r.ID, "user": r.UserID, "delivery": r.Delivery, "device": r.Device, "address": r.Address,
+			"created": r.CreatedAt, "used": r.LastUsedAt, "expires": r.ExpiresAt,
+		})
+}
+
+// liveRow is what a request needs to know about a session.
+type liveRow struct {
+	UserID    id.User
+	Delivery  Delivery
+	ExpiresAt time.Time
+}
+
+func findLive(ctx context.Context, db postgres.DB, session id.Session, now time.Time) (liveRow, error) {
+	return postgres.One[liveRow](ctx, db, `
+		select user_id, delivery, expires_at from sessions
+		where id = @session and revoked_at is null and expires_at > @now`,
+		postgres.Args{"session": session, "now": now})
+}
+
+// Live is a session as its owner sees it.
+type Live struct {
+	ID         id.Session
+	Device     string
+	Address    string
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+}
+
+// listLive leaves out sessions whose refresh token has expired unused: they
+// can't come back.
+func listLive(ctx context.Context, db postgres.DB, owner id.User, now time.Time) ([]Live, error) {
+	return postgres.Many[Live](ctx, db, `
+		select s.id, s.device, s.address, s.created_at, s.last_used_at from sessions s
+		where s.user_id = @owner and s.revoked_at is null and s.expires_at > @now
+		  and exists (select from refresh_tokens r where r.session_id = s.id and r.rotated_at is null and r.expires_at > @now)
+		order by s.last_used_at desc, s.id desc`,
+		postgres.Args{"owner": owner, "now": now})
+}
+
+func endSession(ctx context.Context, tx pgx.Tx, owner id.User, session id.Session, now time.Time, reason string) (int64, error) {
+	return postgres.Touch(ctx, tx, `
+		update sessions set revoked_at = @now, revoke_reason = @reason
+		where id = @session and user_id = @owner and revoked_at is null and expires_at > @now`,
+		postgres.Args{"session": session, "owner": owner, "now": now, "reason": reason})
+}
+
+// touchSession notes a use of a live session and returns when it ends.
+func touchSession(ctx context.Context, tx pgx.Tx, session id.Session, c Client, address string, now time.Time) (time.Time, error) {
+	return postgres.Scalar[time.Time](ctx, tx, `
+		update sessions set last_used_at = @now, address = @address, device = @device
+		where id = @session and revoked_at is null and expires_at > @now
+		returning expires_at`,
+		postgres.Args{"session": session, "now": now, "address": address, "device": c.Device})
+}
+
+func insertRefresh(ctx context.Context, tx pgx.Tx, hash []byte, session id.Session, now, end time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		insert into refresh_tokens (token_hash, session_id, issued_at, expires_at)
+		values (@hash, @session, @now, @end)`,
+		postgres.Args{"hash": hash, "session": session, "now": now, "end": end})
+}
+
+// refreshRow is a refresh token with what matters of its session.
+type refreshRow struct {
+	SessionID  id.Session
+	UserID     id.User
+	Delivery   Delivery
+	Device     string
+	RotatedAt  *time.Time
+	RevokedAt  *time.Time
+	SessionEnd time.Time
+}
+
+// rotate marks a token as used, in one statement: of two at once, one finds
+// nothing left to mark.
+func rotate(ctx context.Context, tx pgx.Tx, hash, child []byte, d Delivery, now time.Time) (refreshRow, error) {
+	return postgres.One[refreshRow](ctx, tx, `
+		update refresh_tokens r set rotated_at = @now, child_hash = @child
+		from sessions s
+		where r.token_hash = @hash and r.rotated_at is null and r.expires_at > @now
+		  and s.id = r.session_id and s.delivery = @delivery and s.revoked_at is null
+		returning r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end`,
+		postgres.Args{"hash": hash, "child": child, "delivery": d, "now": now})
+}
+
+func findRefresh(ctx context.Context, db postgres.DB, hash []byte) (refreshRow, error) {
+	return postgres.One[refreshRow](ctx, db, `
+		select r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end
+		from refresh_tokens r join sessions s on s.id = r.session_id
+		where r.token_hash = @hash`,
+		postgres.Args{"hash": hash})
+}
+
+// sweepRefresh removes tokens that no time brings back.
+func sweepRefresh(ctx context.Context, db postgres.DB, now time.Time) (int64, error) {
+	return postgres.Touch(ctx, db, `delete from refresh_tokens where expires_at < @now`, postgres.Args{"now": now})
+}
+
+// sweepSessions removes sessions that ended before a day, with their tokens.
+func sweepSessions(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
+	return postgres.Touch(ctx, db, `
+		delete from sessions where expires_at < @before or revoked_at < @before`,
+		postgres.Args{"before": before})
+}
+
+// keyRow is a row of signing_keys.
+type keyRow struct {
+	Kid       string
+	PublicKey []byte
+	SealedKey []byte
+}
+
+func listKeys(ctx context.Context, db postgres.DB) ([]keyRow, error) {
+	return postgres.Many[keyRow](ctx, db, `
+		select kid, public_key, sealed_key from signing_keys
+		where retired_at is null
+		order by created_at desc, kid`, nil)
+}
+
+func insertKey(ctx context.Context, tx pgx.Tx, k keyRow, now time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		insert into signing_keys (kid, public_key, sealed_key, created_at)
+		values (@kid, @public, @sealed, @now)`,
+		postgres.Args{"kid": k.Kid, "public": k.PublicKey, "sealed": k.SealedKey, "now": now})
+}

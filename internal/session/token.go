@@ -1,0 +1,197 @@
+package session
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+)
+
+const (
+	audience  = "flint-api"
+	tokenType = "at+jwt" // RFC 9068: an access token and nothing else
+	maxToken  = 2048     // bytes; ours take some 600
+	cacheSize = 20_000   // tokens, sessions
+)
+
+// claims is what an access token says. Tier and Confirmed are for clients; what
+// a person may do is decided by what is known about them now, see live.go.
+type claims struct {
+	Session   id.Session  `json:"sid"`
+	User      id.User     `json:"-"` // from sub
+	Tier      access.Tier `json:"tier"`
+	Confirmed bool        `json:"confirmed"`
+	Delivery  Delivery    `json:"dlv"`
+	jwt.RegisteredClaims
+}
+
+// Validate is called by the parser after the signature and the times are found
+// right: what is left is that ours are complete.
+func (c *claims) Validate() error {
+	user, err := id.Parse[id.User](c.Subject)
+	if err != nil || c.Session.IsZero() || user.IsZero() {
+		return errors.New("no subject or no session")
+	}
+	if c.Delivery != Web && c.Delivery != Mobile {
+		return errors.New("no delivery")
+	}
+	c.User = user
+	return nil
+}
+
+// key verifies, and if it is the newest one signs.
+type key struct {
+	kid     string
+	public  ed25519.PublicKey
+	private ed25519.PrivateKey
+	header  string // the first part of each token it signed
+}
+
+// tokens makes and verifies access tokens.
+type tokens struct {
+	cfg      Config
+	ring     atomic.Pointer[[]key] // newest first
+	verified *lru.Cache[[sha256.Size]byte, claims]
+	parser   *jwt.Parser
+}
+
+func newTokens(cfg Config) (*tokens, error) {
+	verified, err := lru.New[[sha256.Size]byte, claims](cacheSize)
+	if err != nil {
+		return nil, fmt.Errorf("make the cache: %w", err)
+	}
+	t := &tokens{cfg: cfg, verified: verified}
+	t.ring.Store(&[]key{})
+	t.parser = jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(cfg.Now),
+		jwt.WithIssuer(cfg.Origin.String()), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(),
+	)
+	return t, nil
+}
+
+// use makes ring the keys: all of them verify, the first one signs.
+func (t *tokens) use(ring []key) error {
+	for i := range ring {
+		// The header is found by signing once, so that it is what the library
+		// writes and not what we think it does.
+		signed, err := sign(ring[i], &claims{})
+		if err != nil {
+			return err
+		}
+		ring[i].header, _, _ = strings.Cut(signed, ".")
+	}
+	t.ring.Store(&ring)
+	return nil
+}
+
+func sign(k key, c *claims) (string, error) {
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
+	token.Header["typ"], token.Header["kid"] = tokenType, k.kid
+	signed, err := token.SignedString(k.private)
+	if err != nil {
+		return "", fmt.Errorf("sign access token: %w", err)
+	}
+	return signed, nil
+}
+
+// issue returns an access token for a session.
+func (t *tokens) issue(c claims) (config.Secret, error) {
+	ring := *t.ring.Load()
+	if len(ring) == 0 {
+		return config.Secret{}, errors.New("sign access token: the session service hasn't started")
+	}
+	now := t.cfg.Now().UTC()
+	c.RegisteredClaims = jwt.RegisteredClaims{
+		Issuer: t.cfg.Origin.String(), Subject: c.User.String(), Audience: jwt.ClaimStrings{audience}, ID: id.New[id.Entry]().String(),
+		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.cfg.AccessTTL)),
+		NotBefore: jwt.NewNumericDate(now.Add(-30 * time.Second)), // another node's clock may be behind
+	}
+	signed, err := sign(ring[0], &c)
+	return config.NewSecret(signed), err
+}
+
+// verify returns what a token says, if it is one of ours and its time has not
+// run out: ErrExpired if only that is wrong, else ErrToken. What was verified
+// once is remembered; its times are looked at again.
+func (t *tokens) verify(token config.Secret) (claims, error) {
+	text := token.Reveal()
+	if len(text) > maxToken || strings.ContainsFunc(text, foreign) {
+		return claims{}, fault.Because(ErrToken, errors.New("too long, or not in the alphabet of tokens"))
+	}
+	sum := sha256.Sum256([]byte(text))
+	now := t.cfg.Now()
+	if c, ok := t.verified.Get(sum); ok {
+		switch {
+		case !now.Before(c.ExpiresAt.Time):
+			t.verified.Remove(sum)
+			return claims{}, ErrExpired
+		case now.Before(c.NotBefore.Time):
+			return claims{}, fault.Because(ErrToken, errors.New("not valid yet"))
+		}
+		return c, nil
+	}
+	c, err := t.parse(text)
+	if err != nil {
+		return claims{}, err
+	}
+	t.verified.Add(sum, c)
+	return c, nil
+}
+
+// foreign reports whether r is no part of a token. Go's base64 decoder skips
+// line breaks, so without this one token would have many spellings.
+func foreign(r rune) bool {
+	return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+}
+
+func (t *tokens) parse(text string) (claims, error) {
+	header, _, _ := strings.Cut(text, ".")
+	var k *key
+	// The header must be, byte for byte, the one of a key we have. So nothing in
+	// it is believed: no algorithm, no key, no address of one, no extension.
+	for _, each := range *t.ring.Load() {
+		if each.header == header {
+			k = &each
+		}
+	}
+	if k == nil {
+		return claims{}, fault.Because(ErrToken, errors.New("not signed by a key of ours"))
+	}
+	var c claims
+	_, err := t.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return k.public, nil })
+	switch {
+	case err == nil:
+		return c, nil
+	case onlyExpired(err):
+		return claims{}, fault.Because(ErrExpired, err)
+	}
+	return claims{}, fault.Because(ErrToken, err)
+}
+
+// onlyExpired reports whether a rightly signed token is wrong in nothing but
+// its age.
+func onlyExpired(err error) bool {
+	if !errors.Is(err, jwt.ErrTokenExpired) {
+		return false
+	}
+	for _, other := range []error{
+		jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed, jwt.ErrTokenUnverifiable, jwt.ErrTokenInvalidAudience,
+		jwt.ErrTokenInvalidIssuer, jwt.ErrTokenNotValidYet, jwt.ErrTokenRequiredClaimMissing,
+	} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return true
+}
