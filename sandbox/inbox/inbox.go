@@ -59,8 +59,10 @@ type Inbox struct {
 	mails  *world.Section[mails]
 	server *smtp.Server
 
-	mu      sync.Mutex
-	arrived chan struct{} // closed when the next mail arrives
+	mu       sync.Mutex
+	arrived  chan struct{} // closed when the next mail arrives
+	listener net.Listener
+	stopped  bool
 }
 
 // New opens the mails of the state's section "inbox".
@@ -83,6 +85,12 @@ func New(cfg Config) (*Inbox, error) {
 
 // Serve takes mail until Stop. It returns nil after Stop.
 func (i *Inbox) Serve(l net.Listener) error {
+	i.mu.Lock()
+	i.listener = l // the library forgets a listener that it gets after Close
+	if i.stopped {
+		_ = l.Close() // nobody listens any more
+	}
+	i.mu.Unlock()
 	if err := i.server.Serve(l); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
 		return fmt.Errorf("serve mail: %w", err)
 	}
@@ -90,7 +98,15 @@ func (i *Inbox) Serve(l net.Listener) error {
 }
 
 // Stop closes the server and its connections.
-func (i *Inbox) Stop() { _ = i.server.Close() } // it only says that it was closed already
+func (i *Inbox) Stop() {
+	_ = i.server.Close() // it only says that it was closed already
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stopped = true
+	if i.listener != nil {
+		_ = i.listener.Close() // likewise
+	}
+}
 
 // List returns the mails, the newest first. An empty address means all.
 func (i *Inbox) List(to string) []Message {
@@ -163,7 +179,7 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error { s.from = from; 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error   { s.to = append(s.to, to); return nil }
 
 func (s *session) Data(r io.Reader) error {
-	raw, err := io.ReadAll(io.LimitReader(r, maxMessage))
+	raw, err := io.ReadAll(r) // the server stops it at its limit
 	if err != nil {
 		return fmt.Errorf("read mail: %w", err)
 	}
