@@ -135,19 +135,19 @@ func (b *bank) live() string {
 			}
 		}},
 		{"vanish for a while, then post", func() {
-			if p := b.pick(func(p *payment) bool { return p.pending && !p.touched && b.recent(p) }); p != nil {
+			if p := b.pick(func(p *payment) bool { return p.pending && !p.touched && p.stored && b.recent(p) }); p != nil {
 				p.hidden, p.pending = 1+b.rng.IntN(2), false
 				b.rename(p)
 				p.touched = true
 			}
 		}},
 		{"reverse", func() {
-			if p := b.pick(func(p *payment) bool { return !p.pending && b.recent(p) }); p != nil {
+			if p := b.pick(func(p *payment) bool { return !p.pending && b.recent(p) && b.others(p) }); p != nil {
 				p.gone = true
 			}
 		}},
 		{"withhold", func() {
-			if p := b.pick(func(p *payment) bool { return !p.touched && b.recent(p) }); p != nil {
+			if p := b.pick(func(p *payment) bool { return !p.touched && p.stored && b.recent(p) }); p != nil {
 				p.hidden, p.touched = 1+b.rng.IntN(2), true
 			}
 		}},
@@ -171,6 +171,15 @@ func (b *bank) live() string {
 	act := acts[b.rng.IntN(len(acts))]
 	act.do()
 	return act.name
+}
+
+// others reports whether the account lists something else, too. An answer
+// without any transaction proves nothing to Flint, so the last one can't be
+// taken back.
+func (b *bank) others(p *payment) bool {
+	return slices.ContainsFunc(b.payments, func(q *payment) bool {
+		return q != p && q.account == p.account && !q.gone && !q.pending && !q.date.Before(b.today.AddDate(0, 0, -50))
+	})
 }
 
 func (b *bank) settle(how func(*payment)) {

@@ -388,7 +388,7 @@ func (l *life) checkBalances() {
 		a, err := postgres.One[struct {
 			Balance, Drift, LastDay money.Decimal
 		}](l.t.Context(), l.pool, `
-			select a.balance, a.drift, (select d.balance from balance_days d where d.account_id = a.id order by d.day desc limit 1) as last_day
+			select a.balance, coalesce(a.drift, 0) as drift, (select d.balance from balance_days d where d.account_id = a.id order by d.day desc limit 1) as last_day
 			from accounts a where a.user_id = @user and a.provider_account_id = @id`, postgres.Args{"user": l.user, "id": "acc" + strconv.Itoa(i)})
 		if err != nil {
 			l.t.Fatal(err)
