@@ -47,13 +47,18 @@ func (a activity) ticker() string {
 // activities reads all pages of an account's activities, oldest first.
 func (b *bench) activities(account string, query ...string) []activity {
 	b.t.Helper()
+	return b.pages(account, 1000, query...)
+}
+
+func (b *bench) pages(account string, size int, query ...string) []activity {
+	b.t.Helper()
 	var all []activity
 	for {
 		var page struct {
 			Data       []activity
 			Pagination struct{ Offset, Limit, Total int }
 		}
-		q := append(slices.Clone(query), "limit", "100", "offset", strconv.Itoa(len(all)))
+		q := append(slices.Clone(query), "limit", strconv.Itoa(size), "offset", strconv.Itoa(len(all)))
 		b.call("GET", "/accounts/"+account+"/activities", nil, q...).into(b.t, &page)
 		all = append(all, page.Data...)
 		if len(all) >= page.Pagination.Total || len(page.Data) == 0 {
@@ -258,7 +263,7 @@ func TestActivitiesArePagedNewestFirst(t *testing.T) {
 	b := newBench(t)
 	b.register("ada")
 	_, accounts := b.connect("SCHWAB")
-	all := b.activities(accounts[0])
+	all := b.pages(accounts[0], 100)
 	seen := map[string]bool{}
 	for i, a := range all {
 		if seen[a.ID] {
