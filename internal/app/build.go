@@ -100,8 +100,8 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	var syncs *ingest.Service // made below, since it reads through connections
 	connections := connection.New(pool, keys, jobs, connection.Config{
 		Origin: cfg.Origin.String(), Teller: far.teller, TellerConfig: cfg.Teller, SnapTrade: far.snaptrade,
-		TierOf: func(ctx context.Context, _ postgres.DB, user id.User) (access.Tier, error) {
-			p, err := a.Identity.Person(ctx, user)
+		TierOf: func(ctx context.Context, db postgres.DB, user id.User) (access.Tier, error) {
+			p, err := a.Identity.PersonIn(ctx, db, user)
 			return p.Tier, err
 		},
 		Removed: func(ctx context.Context, tx pgx.Tx, owner id.User, c id.Connection, keep bool) error {

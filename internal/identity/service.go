@@ -24,10 +24,10 @@ func (s *Service) Person(ctx context.Context, user id.User) (Person, error) {
 	return find(ctx, s.pool, user)
 }
 
-// PersonIn is Person as tx sees it. Within a transaction it is the one to use:
+// PersonIn is Person as db sees it. Within a transaction it is the one to use:
 // waiting there for another connection of the pool could wait for ever.
-func (s *Service) PersonIn(ctx context.Context, tx pgx.Tx, user id.User) (Person, error) {
-	return find(ctx, tx, user)
+func (s *Service) PersonIn(ctx context.Context, db postgres.DB, user id.User) (Person, error) {
+	return find(ctx, db, user)
 }
 
 // PersonByEmail returns who has the address, or fault.ErrNotFound. It is for
