@@ -12,11 +12,11 @@ import { useOnline } from "./online"
 
 export function Strips() {
   return (
-    <>
+    <section aria-label="Notices">
       <DemoStrip />
       <OfflineStrip />
       <EmailStrip />
-    </>
+    </section>
   )
 }
 

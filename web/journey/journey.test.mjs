@@ -1,0 +1,45 @@
+// The browser journeys: the whole product, driven as people drive it.
+//   npm run journey     with bin/flint built, and a Chromium (CHROMIUM=/path if it isn't found)
+import assert from "node:assert/strict"
+import { after, before, describe, it } from "node:test"
+import { launch, open } from "./browser.mjs"
+import { startFlint } from "./flint.mjs"
+import { keyboardTour } from "./keyboard.mjs"
+import { everyPageLooksRight } from "./looks.mjs"
+import { newcomer } from "./newcomer.mjs"
+
+describe("Flint in a browser", { timeout: 600_000 }, () => {
+  /** @type {import("./flint.mjs").Demo} */
+  let demo
+  /** @type {import("playwright-core").Browser} */
+  let browser
+
+  before(async () => {
+    demo = await startFlint()
+    browser = await launch()
+  })
+  after(async () => {
+    await browser?.close()
+    await demo?.stop()
+  })
+
+  it("opens the demo at a populated dashboard, by one link", async () => {
+    const { context, page, complaints } = await open(browser, { allowed: [demo.url] })
+    await page.goto(demo.loginUrl)
+    await page.waitForURL(`${demo.url}/`)
+    assert.match(await page.getByTestId("net-worth").innerText(), /\d/)
+    await page.getByText("Demo data").waitFor()
+    await page.goto(demo.loginUrl)
+    await page.getByRole("heading", { name: "This link didn’t work" }).waitFor()
+    await context.close()
+    // The second use of the link is refused, and Chromium reports that as an error.
+    assert.deepEqual(
+      complaints.filter((c) => !c.includes("/api/auth/link")),
+      [],
+    )
+  })
+
+  it("does the main job for a new person", () => newcomer(browser, demo))
+  it("can be used by keyboard alone", () => keyboardTour(browser, demo))
+  it("looks right on every page, in both themes and three widths", () => everyPageLooksRight(browser, demo))
+})

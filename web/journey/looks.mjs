@@ -1,0 +1,76 @@
+// Every page, in both themes and three widths: accessible, no wider than its window,
+// with a clean console.
+import assert from "node:assert/strict"
+import { axe, open, overflows, signIn } from "./browser.mjs"
+
+const widths = [360, 768, 1280]
+
+/** The pages that a signed-in person has, with ids of the demo's own data. */
+export async function pagesOf(page, url) {
+  const get = (path) => page.evaluate((p) => fetch(p).then((r) => r.json()), path)
+  await page.goto(url)
+  const { accounts } = await get("/api/accounts")
+  const { connections } = await get("/api/connections")
+  const invested = accounts.find((a) => a.type === "investment") ?? accounts[0]
+  const broken = connections.find((c) => c.action === "reconnect") ?? connections[0]
+  return [
+    "/",
+    "/accounts",
+    `/accounts/${invested.id}`,
+    "/transactions",
+    "/connections",
+    `/connections/${broken.id}`,
+    "/connect",
+    "/connect?goal=bank",
+    "/import",
+    "/nowhere",
+  ]
+}
+
+/** Waits until nothing on the page is loading any more. */
+export async function settled(page) {
+  await page.waitForLoadState("load")
+  await page.waitForFunction(
+    () => document.querySelector("h1, main p") && !document.querySelector("[aria-busy=true]"),
+  )
+  await page.evaluate(() => document.fonts.ready)
+}
+
+/** @param {import("playwright-core").Browser} browser @param {import("./flint.mjs").Demo} demo */
+export async function everyPageLooksRight(browser, demo) {
+  const first = await open(browser, { allowed: [demo.url] })
+  const storageState = await signIn(first.page, demo.url, demo.email, demo.password)
+  const paths = await pagesOf(first.page, demo.url)
+  await first.context.close()
+  const found = []
+  for (const theme of /** @type {const} */ (["light", "dark"])) {
+    for (const width of widths) {
+      const { context, page, complaints } = await open(browser, {
+        allowed: [demo.url],
+        theme,
+        width,
+        storageState,
+      })
+      for (const path of paths) {
+        await page.goto(demo.url + path)
+        await settled(page)
+        for (const v of await axe(page)) found.push(`${theme} ${width} ${path}: ${v}`)
+        if (await overflows(page)) found.push(`${theme} ${width} ${path}: wider than the window`)
+      }
+      found.push(...complaints)
+      await context.close()
+    }
+  }
+  for (const theme of /** @type {const} */ (["light", "dark"])) {
+    const { context, page, complaints } = await open(browser, { allowed: [demo.url], theme, width: 360 })
+    for (const path of ["/signin", "/signup"]) {
+      await page.goto(demo.url + path)
+      await settled(page)
+      for (const v of await axe(page)) found.push(`${theme} ${path}: ${v}`)
+      if (await overflows(page)) found.push(`${theme} ${path}: wider than the window`)
+    }
+    found.push(...complaints)
+    await context.close()
+  }
+  assert.deepEqual(found, [])
+}
