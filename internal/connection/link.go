@@ -121,7 +121,14 @@ func (s *Service) add(ctx context.Context, tx pgx.Tx, actor access.Actor, o offe
 }
 
 // repair gives an existing connection its new credential and another chance.
+// When the person came back with a new connection in place of the old one, the
+// provider is told to forget the old one.
 func (s *Service) repair(ctx context.Context, tx pgx.Tx, old Connection, o offer) (Connection, error) {
+	if old.ProviderConnectionID != o.providerID {
+		if err := s.queueRevoke(ctx, tx, old); err != nil {
+			return Connection{}, err
+		}
+	}
 	sealed, err := s.seal(ctx, old.UserID, old.ID, o.token)
 	if err != nil {
 		return Connection{}, err

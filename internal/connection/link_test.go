@@ -181,6 +181,12 @@ func TestRepairKeepsTheConnection(t *testing.T) {
 	if err != nil || got.ID != c.ID || got.ProviderConnectionID != "enr_new" || got.Status != connection.Pending {
 		t.Fatalf("repair: %+v, %v", got, err)
 	}
+	b.work("connection.revoke", func(args connection.RevokeArgs) error {
+		return (&connection.RevokeWorker{Service: b.service}).Work(t.Context(), &river.Job[connection.RevokeArgs]{Args: args})
+	})
+	if len(b.bank.deleted) != 1 || b.bank.deleted[0] != "token_1" {
+		t.Errorf("the bank was told to forget %v", b.bank.deleted)
+	}
 	// But another bank is another connection, which the plan has no room for.
 	if _, err := b.service.FinishTeller(t.Context(), ada, b.visit(ada, "token_2", "enr_second", c.ID)); !errors.Is(err, connection.ErrPlanLimit) {
 		t.Errorf("another bank: %v", err)

@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -135,6 +136,9 @@ func (s *Service) revoke(ctx context.Context, a RevokeArgs) error {
 		return s.cfg.Teller.DeleteEnrollment(ctx, config.NewSecret(string(token)))
 	case a.Provider == SnapTrade && s.cfg.SnapTrade != nil:
 		u, err := s.user(ctx, s.pool, a.Owner)
+		if errors.Is(err, fault.ErrNotFound) {
+			return nil // and with the user all connections went
+		}
 		if err != nil {
 			return fmt.Errorf("open user: %w", err)
 		}
