@@ -186,11 +186,12 @@ type trade struct {
 	Price     *money.Decimal
 	Amount    money.Decimal
 	Currency  money.Currency
+	Kind      string
 }
 
 func tradesOf(ctx context.Context, db postgres.DB, owner id.User, of []id.Account) ([]trade, error) {
 	return postgres.Many[trade](ctx, db, `
-		select t.account_id, t.date as day, t.symbol, coalesce(t.quantity, 0) as quantity, t.price, t.amount, t.currency
+		select t.account_id, t.date as day, t.symbol, coalesce(t.quantity, 0) as quantity, t.price, t.amount, t.currency, t.kind
 		from transactions t
 		where t.user_id = @owner and t.account_id = any(@accounts::uuid[]) and t.status = 'posted'
 			and (t.deleted_at is null or t.deleted_by = 'user' and t.posted_ptx is not null)

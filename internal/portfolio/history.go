@@ -79,6 +79,7 @@ type Trade struct {
 	Price    *money.Decimal // per unit
 	Amount   money.Decimal  // change of cash
 	Currency money.Currency
+	Split    bool // units were exchanged for others: nothing was bought or paid
 }
 
 // Backcast estimates what an investment account was worth on the days before the
@@ -116,7 +117,15 @@ type backcast struct {
 	held   map[string]Position // by symbol; quantities of the day in hand
 	cash   map[money.Currency]money.Decimal
 	byDay  map[time.Time][]Trade
-	quotes map[string][]quote // by symbol, oldest first, ending with the snapshot's
+	quotes map[string][]quote       // by symbol, oldest first, ending with the snapshot's; per unit of today
+	units  map[string]money.Decimal // units of today that one of the day in hand became
+
+	factors map[split]money.Decimal // units that a split made of one
+}
+
+type split struct {
+	symbol string
+	day    time.Time
 }
 
 func newBackcast(positions []Position, cash []Cash, day time.Time, trades []Trade) *backcast {
@@ -132,7 +141,8 @@ func newBackcast(positions []Position, cash []Cash, day time.Time, trades []Trad
 		if t.Day.Before(b.first) {
 			b.first = t.Day
 		}
-		if t.Symbol != "" && t.Price != nil && t.Price.IsPositive() {
+		// A dividend's price is what a unit paid, not what it was worth.
+		if t.Symbol != "" && !t.Quantity.IsZero() && t.Price != nil && t.Price.IsPositive() {
 			b.quotes[t.Symbol] = append(b.quotes[t.Symbol], quote{t.Day, *t.Price})
 			if _, ok := b.held[t.Symbol]; !ok {
 				b.held[t.Symbol] = Position{Symbol: t.Symbol, Multiplier: money.MustParse("1"), Currency: t.Currency}
@@ -151,10 +161,49 @@ func newBackcast(positions []Position, cash []Cash, day time.Time, trades []Trad
 	for symbol := range b.quotes {
 		slices.SortStableFunc(b.quotes[symbol], func(x, y quote) int { return cmp.Compare(x.day.Unix(), y.day.Unix()) })
 	}
+	b.adjust(trades)
 	for _, c := range cash {
 		b.cash[c.Currency] = b.cash[c.Currency].Add(c.Cash)
 	}
 	return b
+}
+
+// adjust brings the prices before a split to the units after it, so that the
+// line between two quotes means the same all along. A split multiplies the units
+// by after/before, and divides the price by that.
+func (b *backcast) adjust(trades []Trade) {
+	b.units, b.factors = map[string]money.Decimal{}, map[split]money.Decimal{}
+	splits := slices.DeleteFunc(slices.Clone(trades), func(t Trade) bool { return !t.Split })
+	slices.SortStableFunc(splits, func(x, y Trade) int { return y.Day.Compare(x.Day) }) // newest first
+	for _, s := range splits {
+		factor, ok := b.factor(s)
+		if !ok {
+			continue
+		}
+		b.factors[split{s.Symbol, s.Day}] = factor
+		for i, q := range b.quotes[s.Symbol] {
+			if q.day.Before(s.Day) {
+				b.quotes[s.Symbol][i].price = q.price.DivRound(factor, 18)
+			}
+		}
+	}
+}
+
+// factor returns how many units s made of one, before anything was undone.
+func (b *backcast) factor(s Trade) (money.Decimal, bool) {
+	after := b.held[s.Symbol].Quantity
+	for day, trades := range b.byDay {
+		for _, t := range trades {
+			if day.After(s.Day) && t.Symbol == s.Symbol {
+				after = after.Sub(t.Quantity)
+			}
+		}
+	}
+	before := after.Sub(s.Quantity)
+	if !before.IsPositive() || !after.IsPositive() {
+		return money.Zero, false
+	}
+	return after.DivRound(before, 18), true
 }
 
 // undo takes back what happened on day.
@@ -162,6 +211,9 @@ func (b *backcast) undo(day time.Time) {
 	for _, t := range b.byDay[day] {
 		b.cash[t.Currency] = b.cash[t.Currency].Sub(t.Amount)
 		if p, ok := b.held[t.Symbol]; ok {
+			if factor, ok := b.factors[split{t.Symbol, t.Day}]; ok && t.Split {
+				b.units[t.Symbol] = b.unit(t.Symbol).Mul(factor)
+			}
 			p.Quantity = p.Quantity.Sub(t.Quantity)
 			b.held[t.Symbol] = p
 		}
@@ -178,7 +230,7 @@ func (b *backcast) worth(day time.Time, currency money.Currency, rate Rate) (mon
 		if !ok {
 			return money.Zero, false
 		}
-		v, ok := convert(p.Quantity.Mul(price).Mul(p.Multiplier), p.Currency, currency, rate)
+		v, ok := convert(p.Quantity.Mul(price).Mul(b.unit(symbol)).Mul(p.Multiplier), p.Currency, currency, rate)
 		if !ok {
 			return money.Zero, false
 		}
@@ -192,6 +244,13 @@ func (b *backcast) worth(day time.Time, currency money.Currency, rate Rate) (mon
 		total = total.Add(x)
 	}
 	return money.Of(total, currency).Rounded().Amount, true
+}
+
+func (b *backcast) unit(symbol string) money.Decimal {
+	if u, ok := b.units[symbol]; ok {
+		return u
+	}
+	return money.MustParse("1")
 }
 
 // price returns the price of day on the line between the quotes around it.

@@ -107,3 +107,25 @@ func TestBackcastRollsBackTradesAndStopsWhereAPriceIsMissing(t *testing.T) {
 		t.Errorf("days are made up: %v", got)
 	}
 }
+
+func TestASplitMakesNoJump(t *testing.T) {
+	t.Parallel()
+	positions := []portfolio.Position{{Symbol: "NVDA", Quantity: dec("30"), Price: decp("102"), Multiplier: dec("1"), Currency: "USD"}}
+	trades := []portfolio.Trade{
+		{Day: day("2026-03-01"), Symbol: "NVDA", Quantity: dec("10"), Price: decp("300"), Amount: dec("-3000"), Currency: "USD"},
+		{Day: day("2026-03-04"), Symbol: "NVDA", Quantity: dec("20"), Price: decp("0"), Amount: dec("0"), Currency: "USD", Split: true},
+		// Dividends come with what a unit paid, which is no price of the unit.
+		{Day: day("2026-03-05"), Symbol: "NVDA", Quantity: dec("0"), Price: decp("0.25"), Amount: dec("0"), Currency: "USD"},
+	}
+	cash := []portfolio.Cash{{Currency: "USD", Cash: dec("-3000")}} // so that the days before are worth nothing
+	last := dec("0")
+	for i, p := range portfolio.Backcast(positions, cash, day("2026-03-07"), "USD", trades, rates) {
+		if i > 0 && p.Balance.Sub(last).Abs().GreaterThan(dec("11")) {
+			t.Errorf("%s: jumped from %s to %s", p.Day.Format(time.DateOnly), last, p.Balance)
+		}
+		last = p.Balance
+	}
+	if !last.Equal(dec("50")) {
+		t.Errorf("the day before the snapshot is worth %s, want 50: five sixths of the way from 0 to 60", last)
+	}
+}
