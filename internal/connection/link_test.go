@@ -274,12 +274,20 @@ func TestSnapTradeIsRegisteredOnceAndAskedItself(t *testing.T) {
 	if err != nil || again.ID != c.ID {
 		t.Errorf("again: %v, %v", again.ID, err)
 	}
+	before := jobs(t, b.pool, "connection.sync")
+	again, err = b.service.FinishSnapTrade(t.Context(), ada, starts[0].Attempt, authorization)
+	if err != nil || again.ID != c.ID || jobs(t, b.pool, "connection.sync") != before {
+		t.Errorf("the page loaded again: %v, %v", again.ID, err)
+	}
 	theirs, err := b.service.StartSnapTrade(t.Context(), eve, "", none)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.service.FinishSnapTrade(t.Context(), eve, theirs.Attempt, authorization); !errors.Is(err, connection.ErrRefused) {
 		t.Errorf("somebody else's authorization: %v", err)
+	}
+	if _, err := b.service.FinishSnapTrade(t.Context(), eve, starts[0].Attempt, authorization); !errors.Is(err, connection.ErrAttempt) {
+		t.Errorf("somebody else's attempt and authorization: %v", err)
 	}
 	broken := b.broker.connect(ada.User, "ROBINHOOD", "Traditional Brokerage", true)
 	if c, err := b.service.FinishSnapTrade(t.Context(), ada, starts[2].Attempt, broken); err != nil || c.Status != connection.Reauth || c.Kind != connection.Brokerage {

@@ -74,6 +74,12 @@ func (s *Service) FinishSnapTrade(ctx context.Context, actor access.Actor, attem
 		return Connection{}, fault.BadField("body.authorizationId", "An authorization id has the form of a UUID.")
 	}
 	a, err := s.open(ctx, actor, SnapTrade, attempt)
+	if errors.Is(err, ErrAttempt) {
+		// The page of the return may be loaded again: then it shows what it linked.
+		if c, err := ByProvider(ctx, s.pool, SnapTrade, authorization); err == nil && c.UserID == actor.User {
+			return c, nil
+		}
+	}
 	if err != nil {
 		return Connection{}, err
 	}
