@@ -153,9 +153,13 @@ type one struct {
 	ID id.Connection `path:"id" format:"uuid"`
 }
 
+// View is view by a name that the description of the API can see: it passes over
+// what isn't exported.
+type View = view
+
 type detail struct {
 	Body struct {
-		view
+		View
 		Runs []runView `json:"runs"`
 	}
 }
@@ -170,7 +174,7 @@ func (s *Service) handleGet(ctx context.Context, in *one) (*detail, error) {
 		return nil, err
 	}
 	out := &detail{}
-	out.Body.view, out.Body.Runs = s.view(line), runViews(runs, line.InstitutionName)
+	out.Body.View, out.Body.Runs = s.view(line), runViews(runs, line.InstitutionName)
 	return out, nil
 }
 
