@@ -1,11 +1,16 @@
 package sandbox_test
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/smtp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -203,8 +208,8 @@ func TestTheSimulatePageWorks(t *testing.T) {
 	e := enroll(t, s, "chase", "")
 	p := &person{t: t}
 	for _, form := range [][]string{
-		{"do", "purchase", "enrollment", e.Enrollment.ID, "amount", "-7.25", "merchant", "Blue Bottle"},
-		{"do", "pending", "enrollment", e.Enrollment.ID, "amount", "-7.25"},
+		{"do", "purchase", "enrollment", e.Enrollment.ID, "amount", "7.25", "merchant", "Blue Bottle"},
+		{"do", "pending", "enrollment", e.Enrollment.ID, "amount", "7.25"},
 		{"do", "tip", "enrollment", e.Enrollment.ID},
 		{"do", "break", "enrollment", e.Enrollment.ID, "reason", "disconnected.account_locked"},
 		{"do", "repair", "enrollment", e.Enrollment.ID},
@@ -259,5 +264,62 @@ func TestADayIsTheSameInEveryProcess(t *testing.T) {
 	}
 	if bodies[0] != bodies[1] {
 		t.Errorf("%s\n%s", bodies[0], bodies[1])
+	}
+}
+
+// register makes a SnapTrade user, signed as a client signs.
+func register(t *testing.T, s *sandbox.Server, user string) {
+	t.Helper()
+	keys := s.Credentials()
+	path, query := "/api/v1/snapTrade/registerUser", "clientId="+keys.SnapTradeClient+"&timestamp="+strconv.FormatInt(frozen().Unix(), 10)
+	signed, err := json.Marshal(map[string]any{"content": map[string]string{"userId": user}, "path": path, "query": query})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed = bytes.ReplaceAll(signed, []byte(`\u0026`), []byte("&"))
+	mac := hmac.New(sha256.New, []byte(keys.SnapTradeKey))
+	mac.Write(signed)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URLs().SnapTrade+path+"?"+query, strings.NewReader(`{"userId":"`+user+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 {
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestBrokersStandBesideTheBanks(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	register(t, s, "u1")
+	var made struct{ AuthorizationID string }
+	order(t, "POST", s.URLs().Site+"/control/snaptrade/connect", map[string]string{"userId": "u1", "broker": "SCHWAB"}, &made)
+	p := &person{t: t}
+	for _, form := range [][]string{
+		{"do", "deposit", "amount", "5000.00"}, {"do", "buy", "symbol", "AAPL", "units", "2"}, {"do", "sell", "symbol", "AAPL", "units", "1"},
+		{"do", "disable"}, {"do", "enable"},
+	} {
+		p.at = s.URLs().Site + "/simulate"
+		p.send(append(form, "enrollment", made.AuthorizationID)...)
+		p.sees("Charles Schwab")
+		if strings.Contains(p.page, "didn&#39;t work") {
+			t.Errorf("%v: %s", form, p.page)
+		}
+	}
+	p.read(http.MethodGet, s.URLs().Site+"/accounts", nil)
+	p.sees("Charles Schwab")
+	var state struct {
+		SnapTrade struct{ Users []struct{ UserID string } }
+	}
+	order(t, "GET", s.URLs().Site+"/control/state", nil, &state)
+	if len(state.SnapTrade.Users) != 1 || state.SnapTrade.Users[0].UserID != "u1" {
+		t.Errorf("%+v", state)
 	}
 }

@@ -26,10 +26,14 @@ const (
 func (s *Site) control(mux *http.ServeMux) {
 	t := s.cfg.Teller
 	handle(mux, "GET /control/state", func(*http.Request, struct{}) (any, error) {
-		return map[string]any{
+		state := map[string]any{
 			"seed": s.cfg.Seed, "start": s.cfg.Clock.Start.String(), "today": s.cfg.Clock.Today().String(), "now": s.cfg.Clock.Now().UTC(),
 			"teller": map[string]any{"application": t.Application(), "enrollments": t.Enrollments()},
-		}, nil
+		}
+		if truth, err := s.through(http.MethodGet, "truth", nil); err == nil {
+			state[broker] = json.RawMessage(truth)
+		}
+		return state, nil
 	})
 	handle(mux, "GET /control/teller/enrollments", func(*http.Request, struct{}) (any, error) {
 		return map[string]any{"enrollments": t.Enrollments()}, nil

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"slices"
+	"net/url"
 	"strconv"
 	"strings"
 
-	"flint/sandbox/bank"
 	"flint/sandbox/hook"
 	"flint/sandbox/inbox"
 	"flint/sandbox/look"
@@ -33,7 +32,7 @@ func (s *Site) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.simulate)
 	mux.HandleFunc("POST /simulate", s.act)
 	mux.HandleFunc("GET /accounts", func(w http.ResponseWriter, _ *http.Request) {
-		look.Render(w, http.StatusOK, accountsPage, look.Page{Title: "Accounts", Wide: true, Data: s.cfg.Teller.Enrollments()})
+		look.Render(w, http.StatusOK, accountsPage, look.Page{Title: "Accounts", Wide: true, Data: board{Enrollments: s.cfg.Teller.Enrollments(), Brokers: s.brokers()}})
 	})
 	mux.HandleFunc("GET /deliveries", func(w http.ResponseWriter, _ *http.Request) {
 		look.Render(w, http.StatusOK, deliveriesPage, look.Page{Title: "Webhooks", Wide: true, Data: s.cfg.Hooks.Outcomes()})
@@ -58,12 +57,11 @@ type board struct {
 	Seed        uint64
 	Enrollments []teller.Truth
 	Reasons     []string
-	Merchants   []string
 	Behaviour   hook.Behaviour
 	Orders      []misbehave.Order
 	Deliveries  []hook.Outcome
 	Mails       int
-	Others      []string
+	Brokers     []brokerConnection
 }
 
 func (s *Site) simulate(w http.ResponseWriter, _ *http.Request) {
@@ -73,15 +71,11 @@ func (s *Site) simulate(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Unlock()
 	b := board{
 		Note: note, Today: s.cfg.Clock.Today().String(), Seed: s.cfg.Seed, Enrollments: s.cfg.Teller.Enrollments(), Reasons: teller.Reasons(),
-		Merchants: bank.Merchants("cafe"), Behaviour: s.cfg.Hooks.Behaviour(), Orders: s.cfg.Desk.Orders(), Deliveries: s.cfg.Hooks.Outcomes(),
-		Mails: len(s.cfg.Inbox.List("")),
+		Behaviour: s.cfg.Hooks.Behaviour(), Orders: s.cfg.Desk.Orders(), Deliveries: s.cfg.Hooks.Outcomes(),
+		Mails: len(s.cfg.Inbox.List("")), Brokers: s.brokers(),
 	}
 	b.Deliveries = b.Deliveries[:min(8, len(b.Deliveries))]
-	for name := range s.cfg.Others {
-		b.Others = append(b.Others, name)
-	}
-	slices.Sort(b.Others)
-	look.Render(w, http.StatusOK, simulatePage, look.Page{Title: "Simulate", Wide: true, Script: "/assets/site.js", Data: b})
+	look.Render(w, http.StatusOK, simulatePage, look.Page{Title: "Simulate", Wide: true, Data: b})
 }
 
 // act carries out a form of the Simulate page and goes back to it.
@@ -105,12 +99,7 @@ func (s *Site) do(r *http.Request) (string, error) {
 	t, form, id := s.cfg.Teller, r.PostForm, r.PostForm.Get("enrollment")
 	switch form.Get("do") {
 	case "purchase", "pending":
-		name := cmp.Or(strings.TrimSpace(form.Get("merchant")), "Blue Bottle Coffee")
-		_, err := t.Post(id, teller.PostOrder{
-			Account: form.Get("account"), Amount: strings.TrimSpace(form.Get("amount")), Description: strings.ToUpper(name) + " PORTLAND OR",
-			Counterparty: strings.ToUpper(name), Category: "dining", Pending: form.Get("do") == "pending",
-		}, false)
-		return "A purchase at " + name + " is on its way to the product.", err
+		return s.purchase(id, form)
 	case "tip":
 		_, err := t.PostPending(id, teller.SettleOrder{}, false)
 		return "The newest pending purchase posted with a tip, under a new id.", err
@@ -118,6 +107,22 @@ func (s *Site) do(r *http.Request) (string, error) {
 		return "The bank broke the connection.", t.Disconnect(id, form.Get("reason"), false)
 	case "repair":
 		return "The connection works again.", t.Repair(id, false)
+	case "buy", "sell":
+		units := strings.TrimSpace(form.Get("units"))
+		if form.Get("do") == "sell" {
+			units = "-" + units
+		}
+		_, err := s.through(http.MethodPost, url.PathEscape(id)+"/trade-day", map[string]string{"symbol": strings.ToUpper(strings.TrimSpace(form.Get("symbol"))), "units": units})
+		return "The broker carried out the trade.", err
+	case "deposit":
+		_, err := s.through(http.MethodPost, url.PathEscape(id)+"/deposit", map[string]string{"amount": strings.TrimSpace(form.Get("amount"))})
+		return "Money arrived at the broker.", err
+	case "disable":
+		_, err := s.through(http.MethodPost, url.PathEscape(id)+"/disable", nil)
+		return "The broker broke the connection.", err
+	case "enable":
+		_, err := s.through(http.MethodPost, url.PathEscape(id)+"/repair", nil)
+		return "The connection works again.", err
 	case "trouble":
 		ms, _ := strconv.Atoi(form.Get("ms"))
 		count, _ := strconv.Atoi(form.Get("count"))
@@ -138,6 +143,30 @@ func (s *Site) do(r *http.Request) (string, error) {
 		return "A test webhook is on its way.", t.SendTest()
 	}
 	return "", fmt.Errorf("there is no such button")
+}
+
+// purchase spends a positive amount, whatever kind of account it is; a negative
+// one comes in.
+func (s *Site) purchase(id string, form url.Values) (string, error) {
+	name := cmp.Or(strings.TrimSpace(form.Get("merchant")), "Blue Bottle Coffee")
+	amount := strings.TrimSpace(form.Get("amount"))
+	for _, e := range s.cfg.Teller.Enrollments() {
+		for _, a := range e.Accounts {
+			if a.ID != form.Get("account") || a.Type == "credit" {
+				continue
+			}
+			if spent, in := strings.CutPrefix(amount, "-"); in {
+				amount = spent
+			} else {
+				amount = "-" + amount
+			}
+		}
+	}
+	_, err := s.cfg.Teller.Post(id, teller.PostOrder{
+		Account: form.Get("account"), Amount: amount, Description: strings.ToUpper(name) + " PORTLAND OR",
+		Counterparty: strings.ToUpper(name), Category: "dining", Pending: form.Get("do") == "pending",
+	}, false)
+	return "A purchase at " + name + " is on its way to the product.", err
 }
 
 func (s *Site) mail(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,13 @@
     button.addEventListener("click", leave);
     document.addEventListener("keydown", (e) => { if (e.key === "Escape") leave(); });
   }
+  // Browsers refuse autofocus in a frame of another site, so do it once the
+  // opener has given this frame the focus.
+  const begin = () => {
+    if (document.activeElement === document.body) document.querySelector("[data-first]")?.focus();
+  };
+  window.addEventListener("focus", begin);
+  begin();
   tell({ event: "ready" });
   tell({ event: "activityEvent", data: { name: root.dataset.step, data: {} } });
   if (root.dataset.message) tell(JSON.parse(root.dataset.message));
