@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"flint/internal/activity"
+	"flint/internal/id"
 )
 
 func at(s string) time.Time {
@@ -104,4 +105,25 @@ func TestTheNextWindowHoldsAllThatMayStillChange(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A hundred thousand connections don't march in step: no minute of the interval
+// gets more than a small multiple of its share.
+func TestSyncsSpreadOverTheInterval(t *testing.T) {
+	t.Parallel()
+	const interval, n = 12 * time.Hour, 72_000
+	now := time.Date(2026, 3, 20, 17, 0, 0, 0, time.UTC)
+	perMinute := map[int]int{}
+	for range n {
+		next := nextSync(id.New[id.Connection](), interval, now)
+		if wait := next.Sub(now); wait < interval*9/20 || wait > interval*31/20 {
+			t.Fatalf("the next sync is in %s", wait)
+		}
+		perMinute[int(next.Sub(now)%interval/time.Minute)]++
+	}
+	for minute, count := range perMinute {
+		if count > 3*n/(12*60) {
+			t.Errorf("minute %d gets %d of %d", minute, count, n)
+		}
+	}
 }

@@ -189,7 +189,7 @@ func saveMarks(ctx context.Context, tx pgx.Tx, owner id.User, marks []Mark, now 
 
 func retireAccounts(ctx context.Context, tx pgx.Tx, owner id.User, connection id.Connection, keep bool, now time.Time) ([]id.Account, error) {
 	return postgres.Many[id.Account](ctx, tx, `
-		update accounts set status = 'closed', updated_at = @now, deleted_at = case when @keep::bool then null else @now end
+		update accounts set status = 'closed', updated_at = @now::timestamptz, deleted_at = case when @keep::bool then null else @now::timestamptz end
 		where user_id = @owner and connection_id = @connection and deleted_at is null
 		returning id`,
 		postgres.Args{"owner": owner, "connection": connection, "keep": keep, "now": now})
