@@ -9,7 +9,7 @@ import {
 } from "@tanstack/react-query"
 import { api, ask, mayPass } from "./client"
 import { ApiError } from "./problem"
-import type { Period } from "./types"
+import type { ConnectionDetail, Period } from "./types"
 
 export interface TransactionFilters {
   accountId?: string
@@ -89,7 +89,10 @@ export const connections = queryOptions({
 export const connection = (id: string) =>
   queryOptions({
     queryKey: ["connections", id],
-    queryFn: ({ signal }) => ask(api.GET("/api/connections/{id}", { signal, params: { path: { id } } })),
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET("/api/connections/{id}", { signal, params: { path: { id } } }),
+      ) as Promise<ConnectionDetail>,
   })
 
 export const transactions = (filters: TransactionFilters, limit = 100) =>

@@ -1,52 +1,43 @@
-// Which column of a CSV is what. Guessed where the names allow it, changed by hand.
+// Which column of a CSV is what. The server guesses; people correct it here.
 import { useMutation, useQueryClient } from "@tanstack/react-query"
 import { type FormEvent, useState } from "react"
 import { api, ask } from "../api/client"
+import { ApiError } from "../api/problem"
 import * as queries from "../api/queries"
-import type { ImportPreview } from "../api/types"
+import type { ColumnNames, ImportPreview } from "../api/types"
 import { Button } from "../ui/Button"
 import { Card } from "../ui/Card"
 import { Select } from "../ui/Field"
 
-type Mapping = Record<string, string>
+type Named = "date" | "description" | "memo" | "amount" | "debit" | "credit"
 
-/** Whether the server still needs to be told the columns. */
+const dateFormats = [
+  ["YYYY-MM-DD", "2026-12-31"],
+  ["MM/DD/YYYY", "12/31/2026"],
+  ["DD/MM/YYYY", "31/12/2026"],
+  ["DD.MM.YYYY", "31.12.2026"],
+] as const
+
+/** Whether the server couldn't tell the columns and has to be told. */
 export function needsMapping(p: Pick<ImportPreview, "format" | "rows" | "mapping">): boolean {
-  if (p.format !== "csv") return false
-  return (p.rows ?? []).length === 0 && !p.mapping?.date
+  return p.format === "csv" && (p.rows ?? []).length === 0 && !p.mapping?.date
 }
 
-const hints: { field: string; pattern: RegExp }[] = [
-  { field: "date", pattern: /date|datum|buchung|valuta|fecha|tag$/i },
-  { field: "description", pattern: /desc|text|memo|payee|name|verwendung|detail|concept/i },
-  { field: "amount", pattern: /^(amount|betrag|importe|montant|value|sum)/i },
-  { field: "debit", pattern: /debit|withdraw|out|soll|ausgang/i },
-  { field: "credit", pattern: /credit|deposit|^in$|paid in|haben|eingang/i },
-]
-
-/** A first guess from the columns' names. */
-export function guess(columns: string[]): Mapping {
-  const mapping: Mapping = {}
-  for (const { field, pattern } of hints) {
-    const column = columns.find((c) => pattern.test(c) && !Object.values(mapping).includes(c))
-    if (column) mapping[field] = column
-  }
-  if (mapping.amount) {
-    delete mapping.debit
-    delete mapping.credit
-  }
-  return mapping
+/** What is sent: either one column of amounts or two, and nothing that wasn't chosen. */
+export function chosen(m: ColumnNames, two: boolean): ColumnNames {
+  const { amount, debit, credit, direction, ...rest } = m
+  const all: ColumnNames = two ? { ...rest, debit, credit } : { ...rest, amount, direction }
+  return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== "" && v !== undefined))
 }
 
 export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onDone: () => void }) {
   const client = useQueryClient()
   const columns = preview.columns ?? []
-  const given = preview.mapping ?? {}
-  const [mapping, setMapping] = useState<Mapping>(() => (given.date ? given : guess(columns)))
-  const [two, setTwo] = useState(Boolean(mapping.debit || mapping.credit))
-  const set = (field: string) => (value: string) => setMapping({ ...mapping, [field]: value })
+  const [mapping, setMapping] = useState<ColumnNames>(preview.mapping ?? {})
+  const [two, setTwo] = useState(!mapping.amount && Boolean(mapping.debit || mapping.credit))
+  const set = (change: ColumnNames) => setMapping({ ...mapping, ...change })
   const save = useMutation({
-    mutationFn: (body: Mapping) =>
+    mutationFn: (body: ColumnNames) =>
       ask(api.PUT("/api/imports/{id}/mapping", { params: { path: { id: preview.id } }, body })),
     onSuccess: (p) => {
       client.setQueryData(queries.importById(preview.id).queryKey, p)
@@ -55,18 +46,16 @@ export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onD
   })
   const submit = (e: FormEvent) => {
     e.preventDefault()
-    const { amount, debit, credit, ...rest } = mapping
-    const chosen = two
-      ? { ...rest, debit: debit ?? "", credit: credit ?? "" }
-      : { ...rest, amount: amount ?? "" }
-    save.mutate(Object.fromEntries(Object.entries(chosen).filter(([, v]) => v !== "")))
+    save.mutate(chosen(mapping, two))
   }
-  const column = (field: string, label: string, required = true) => (
+  const rejected = (field: string) => (save.error instanceof ApiError ? save.error.field(field) : undefined)
+  const column = (field: Named, label: string, required = true) => (
     <Select
       label={label}
       required={required}
+      error={rejected(field)}
       value={mapping[field] ?? ""}
-      onChange={(e) => set(field)(e.target.value)}
+      onChange={(e) => set({ [field]: e.target.value })}
     >
       <option value="">{required ? "Choose a column" : "None"}</option>
       {columns.map((c) => (
@@ -78,24 +67,30 @@ export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onD
   )
   return (
     <Card id="mapping" title="What are the columns?" className="mx-auto max-w-2xl">
-      <form onSubmit={submit} className="space-y-4">
+      <form onSubmit={submit} className="space-y-5">
         <p className="text-ink-2">
           Banks name them as they like. Tell us once; you’ll see the rows before anything is kept.
         </p>
         <div className="grid gap-4 sm:grid-cols-2">
           {column("date", "Date")}
           <Select
-            label="Written as"
+            label="Dates are written as"
+            error={rejected("dateFormat")}
             value={mapping.dateFormat ?? ""}
-            onChange={(e) => set("dateFormat")(e.target.value)}
+            onChange={(e) => set({ dateFormat: e.target.value })}
           >
-            <option value="">Find out by itself</option>
-            <option value="YYYY-MM-DD">2026-12-31</option>
-            <option value="MM/DD/YYYY">12/31/2026</option>
-            <option value="DD/MM/YYYY">31/12/2026</option>
-            <option value="DD.MM.YYYY">31.12.2026</option>
+            <option value="">Find out</option>
+            {mapping.dateFormat && !dateFormats.some(([f]) => f === mapping.dateFormat) && (
+              <option value={mapping.dateFormat}>{mapping.dateFormat}</option>
+            )}
+            {dateFormats.map(([format, example]) => (
+              <option key={format} value={format}>
+                {example}
+              </option>
+            ))}
           </Select>
           {column("description", "What it was")}
+          {column("memo", "More about it", false)}
           <Select
             label="Amounts stand in"
             value={two ? "two" : "one"}
@@ -104,15 +99,35 @@ export function ColumnMapping({ preview, onDone }: { preview: ImportPreview; onD
             <option value="one">One column, with a sign</option>
             <option value="two">Two columns, in and out</option>
           </Select>
+          <Select
+            label="Amounts are written as"
+            value={mapping.decimalComma === undefined ? "" : mapping.decimalComma ? "comma" : "point"}
+            onChange={(e) =>
+              set({ decimalComma: e.target.value === "" ? undefined : e.target.value === "comma" })
+            }
+          >
+            <option value="">Find out</option>
+            <option value="point">1,234.56</option>
+            <option value="comma">1.234,56</option>
+          </Select>
           {two ? (
             <>
-              {column("credit", "Money in")}
-              {column("debit", "Money out")}
+              {column("credit", "Money in", false)}
+              {column("debit", "Money out", false)}
             </>
           ) : (
             column("amount", "Amount")
           )}
         </div>
+        <label className="flex items-center gap-2.5">
+          <input
+            type="checkbox"
+            className="size-4 accent-[var(--accent-fill)]"
+            checked={mapping.invert ?? false}
+            onChange={(e) => set({ invert: e.target.checked })}
+          />
+          The file writes spending as positive (many cards do)
+        </label>
         {save.error && (
           <p role="alert" className="rounded-md bg-down-soft px-3 py-2">
             {save.error.message}

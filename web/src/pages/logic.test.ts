@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { command } from "../shell/keys"
 import { safeReturn } from "../shell/session"
 import { aTransaction } from "../testing/render"
-import { guess, needsMapping } from "./ColumnMapping"
+import { chosen, needsMapping } from "./ColumnMapping"
 import { outcome, portalProblem } from "./ConnectReturn"
 import { change } from "./Dashboard"
 import { latest } from "./FirstSync"
@@ -136,23 +136,14 @@ describe("the list of transactions", () => {
 })
 
 describe("columns of a CSV", () => {
-  it("are guessed from their names, in several languages", () => {
-    expect(guess(["Date", "Description", "Amount"])).toEqual({
-      date: "Date",
-      description: "Description",
-      amount: "Amount",
-    })
-    expect(guess(["Buchungstag", "Verwendungszweck", "Betrag"])).toMatchObject({
-      date: "Buchungstag",
-      amount: "Betrag",
-    })
-    expect(guess(["Date", "Details", "Paid out", "Paid in"])).toMatchObject({
-      debit: "Paid out",
-      credit: "Paid in",
-    })
+  it("send one column of amounts or two, and nothing that wasn't chosen", () => {
+    const all = { date: "Day", amount: "Sum", debit: "Out", credit: "In", description: "", invert: false }
+    expect(chosen(all, false)).toEqual({ date: "Day", amount: "Sum", invert: false })
+    expect(chosen(all, true)).toEqual({ date: "Day", debit: "Out", credit: "In", invert: false })
   })
   it("are asked for only when the server couldn't tell", () => {
     expect(needsMapping({ format: "csv", rows: [] })).toBe(true)
+    expect(needsMapping({ format: "csv", rows: [], mapping: { date: "Day" } })).toBe(false)
     expect(needsMapping({ format: "ofx", rows: [] })).toBe(false)
   })
 })

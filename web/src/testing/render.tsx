@@ -185,6 +185,10 @@ export function aDashboard(o: Partial<Dashboard> = {}): Dashboard {
     complete: true,
     missing: [],
     change: null,
+    positions: [],
+    subscriptionTier: "free",
+    isAdmin: false,
+    snapTradeStatus: { connected: false },
     ...o,
   }
 }
