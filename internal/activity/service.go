@@ -120,13 +120,16 @@ func (s *Service) Stories(ctx context.Context, db postgres.DB, owner id.User, of
 	for _, t := range trades {
 		st := &stories[index[t.AccountID]]
 		st.Trades = append(st.Trades, portfolio.Trade{Day: t.Day, Symbol: t.Symbol, Quantity: t.Quantity, Price: t.Price,
-			Amount: t.Amount, Currency: t.Currency, Split: t.Kind == kindSplit})
+			Amount: t.Amount, Currency: t.Currency, Split: t.Kind == kindSplit || t.Kind == kindReverseSplit})
 	}
 	return stories, nil
 }
 
-// kindSplit is the kind of a transaction that exchanges units for others.
-const kindSplit = "split"
+// The kinds of transactions that exchange units for others.
+const (
+	kindSplit        = "split"
+	kindReverseSplit = "reverse_split"
+)
 
 // Want asks Load for what reconciling one account's window needs.
 type Want struct {

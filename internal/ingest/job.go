@@ -52,7 +52,7 @@ func (DueArgs) Kind() string { return "ingest.due" }
 // InsertOpts makes it one at a time.
 func (DueArgs) InsertOpts() river.InsertOpts {
 	o := queue.Options(queue.Default)
-	o.UniqueOpts = river.UniqueOpts{ByPeriod: time.Minute}
+	o.UniqueOpts = river.UniqueOpts{ByPeriod: dueEvery}
 	return o
 }
 
@@ -71,9 +71,13 @@ func (w *DueWorker) Work(ctx context.Context, _ *river.Job[DueArgs]) error {
 	return err
 }
 
-// dueAtOnce bounds how many syncs are queued in one minute: after an outage all
-// are due, and the providers' budgets are what they always are.
-const dueAtOnce = 500
+// dueEvery is how often due syncs are looked for. With connection.LeaseTime it
+// bounds how long the work of a node that was killed lies still: a minute.
+const dueEvery = 15 * time.Second
+
+// dueAtOnce bounds how many syncs are queued at a time: after an outage all are
+// due, and the providers' budgets are what they always are.
+const dueAtOnce = 150
 
 // QueueDue queues the syncs that are due and returns how many there were.
 func (s *Service) QueueDue(ctx context.Context) (int, error) {
@@ -84,7 +88,11 @@ func (s *Service) QueueDue(ctx context.Context) (int, error) {
 			return err
 		}
 		for _, d := range due {
-			if err := connection.Enqueue(ctx, tx, s.cfg.Queue, d.ID, d.Fence, connection.TriggerSchedule); err != nil {
+			trigger := connection.TriggerSchedule
+			if d.Broken {
+				trigger = connection.TriggerRequeue
+			}
+			if err := connection.Enqueue(ctx, tx, s.cfg.Queue, d.ID, d.Fence, trigger); err != nil {
 				return err
 			}
 		}
@@ -97,9 +105,9 @@ func (s *Service) QueueDue(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Minutely returns the periodic job that queues due syncs.
-func Minutely() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
+// Periodic returns the job that queues due syncs.
+func Periodic() *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(dueEvery), func() (river.JobArgs, *river.InsertOpts) {
 		return DueArgs{}, nil
 	}, &river.PeriodicJobOpts{RunOnStart: true})
 }

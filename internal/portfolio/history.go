@@ -34,17 +34,17 @@ type Point struct {
 
 // Balances works out the closing balance of each day from a known one and the
 // flows around it: backwards before the anchor's day, forwards after it. The
-// anchor already holds the flows of its own day. The first point is the first
-// flow's day, or the anchor's: earlier days aren't known, so they are absent and
-// not zero. Days before watched, when Flint hadn't seen the account yet, are
-// estimated.
+// anchor already holds the flows of its own day. The first point is the day
+// before the first flow, or the anchor's day: earlier days aren't known, so they
+// are absent and not zero. Days before watched, when Flint hadn't seen the
+// account yet, are estimated.
 func Balances(anchor money.Decimal, anchorDay, watched, last time.Time, flows []Flow) []Point {
 	byDay := map[time.Time]money.Decimal{}
 	first := anchorDay
 	for _, f := range flows {
 		byDay[f.Day] = byDay[f.Day].Add(f.Amount)
-		if f.Day.Before(first) {
-			first = f.Day
+		if before := f.Day.AddDate(0, 0, -1); before.Before(first) {
+			first = before
 		}
 	}
 	if last.Before(anchorDay) {

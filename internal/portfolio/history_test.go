@@ -22,11 +22,11 @@ func TestBalancesRunBackwardsFromToday(t *testing.T) {
 		day, balance string
 		quality      portfolio.Quality
 	}{
-		{"2026-03-02", "115", portfolio.Estimated}, {"2026-03-03", "115", portfolio.Estimated}, {"2026-03-04", "95", portfolio.Estimated},
+		{"2026-03-01", "65", portfolio.Estimated}, {"2026-03-02", "115", portfolio.Estimated}, {"2026-03-03", "115", portfolio.Estimated}, {"2026-03-04", "95", portfolio.Estimated},
 		{"2026-03-05", "100", portfolio.Complete}, {"2026-03-06", "100", portfolio.Estimated},
 	}
 	if len(got) != len(want) {
-		t.Fatalf("%d days, want %d: days before the first flow are absent", len(got), len(want))
+		t.Fatalf("%d days, want %d: earlier days are absent", len(got), len(want))
 	}
 	for i, w := range want {
 		if p := got[i]; !p.Day.Equal(day(w.day)) || !p.Balance.Equal(dec(w.balance)) || p.Quality != w.quality {

@@ -111,7 +111,7 @@ func (r *rebuild) load(ctx context.Context, stories []Story) error {
 	}
 	for _, story := range stories {
 		for _, f := range story.Flows {
-			r.past = earlier(r.past, f.Day)
+			r.past = earlier(r.past, f.Day.AddDate(0, 0, -1)) // see Balances
 		}
 		for _, t := range story.Trades {
 			r.past = earlier(r.past, t.Day)
