@@ -141,7 +141,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	river.AddWorker(workers, ingest.NewSyncWorker(syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(syncs))
 	a.Jobs, err = queue.New(pool, cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(now), ingest.Minutely(), session.Periodic(),
+		market.Periodic(), portfolio.Daily(now), ingest.Periodic(), session.Periodic(),
 	}, log)
 	return a, err
 }

@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/config"
+	"flint/internal/connection"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/private"
+	"flint/internal/platform/queue"
 )
 
 // Database is an open database: somebody's server, or our own.
@@ -38,6 +43,24 @@ func OpenDatabase(ctx context.Context, cfg Config) (*Database, error) {
 	}
 	db.Pool = pool
 	return db, nil
+}
+
+// takeOver lets what a killed program left half done go on at once. Nobody else
+// works on a private cluster, so what is marked as running there isn't. Nodes
+// that share a server take over from each other too, within a minute.
+func (d *Database) takeOver(ctx context.Context, log *slog.Logger) error {
+	if d.cluster == nil {
+		return nil
+	}
+	jobs, err := queue.Reclaim(ctx, d.Pool, time.Now())
+	if err != nil {
+		return fmt.Errorf("reclaim jobs: %w", err)
+	}
+	leases, err := connection.ReleaseAll(ctx, d.Pool)
+	if err == nil && jobs+leases > 0 {
+		log.InfoContext(ctx, "the program was killed; its work goes on", "jobs", jobs, "syncs", leases)
+	}
+	return err
 }
 
 // URL returns the connection string of the private cluster, or nothing: the

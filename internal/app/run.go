@@ -62,6 +62,9 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 	if err := postgres.Migrate(ctx, db.Pool); err != nil {
 		return err
 	}
+	if err := db.takeOver(ctx, log); err != nil {
+		return err
+	}
 	a, err := Build(cfg, db.Pool, log)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 
 // LeaseTime is how long a sync may go on without renewing its lease, which it
 // does several times in that span. After a crash the connection waits that long
-// at most.
-const LeaseTime = 45 * time.Second
+// at most; then it is due (ClaimDue).
+const LeaseTime = 30 * time.Second
 
 // Lease is the right to sync a connection. The network is used while it is
 // held, so it can't be a transaction's lock; instead each lease has a higher
@@ -78,6 +78,17 @@ func (l Lease) Release(ctx context.Context, db postgres.DB) error {
 		return fmt.Errorf("release lease: %w", err)
 	}
 	return nil
+}
+
+// ReleaseAll gives up all leases and returns how many there were. It is for the
+// start of a program that has the database to itself: what holds a lease then
+// was killed.
+func ReleaseAll(ctx context.Context, db postgres.DB) (int64, error) {
+	n, err := releaseAll(ctx, db)
+	if err != nil {
+		return 0, fmt.Errorf("release leases: %w", err)
+	}
+	return n, nil
 }
 
 // Outcome is how a sync ended.

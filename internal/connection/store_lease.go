@@ -10,8 +10,8 @@ import (
 	"flint/internal/platform/postgres"
 )
 
-// takeLease and byID ask without an owner: they serve jobs, which know only
-// the connection's id.
+// takeLease, byID and releaseAll ask without an owner: they serve jobs, which
+// know only the connection's id, and the start of the program.
 
 func takeLease(ctx context.Context, db postgres.DB, connection id.Connection, now, until time.Time) (Connection, error) {
 	return postgres.One[Connection](ctx, db, `
@@ -49,6 +49,10 @@ func releaseLease(ctx context.Context, db postgres.DB, connection id.Connection,
 		update connections set lease_until = null
 		where id = @id and user_id = @owner and fence = @fence`,
 		postgres.Args{"id": connection, "owner": owner, "fence": fence})
+}
+
+func releaseAll(ctx context.Context, db postgres.DB) (int64, error) {
+	return postgres.Touch(ctx, db, `update connections set lease_until = null where lease_until is not null`, nil)
 }
 
 // finishLease clears dirty_at unless it was set after the sync began, and
