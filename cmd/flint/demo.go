@@ -111,6 +111,9 @@ func (c demoCmd) dir() (string, error) {
 		}
 		dir = filepath.Join(base, "demo")
 	}
+	if err := atRest(dir); err != nil {
+		return "", err
+	}
 	if c.Reset || halfMade(dir) {
 		if err := forget(dir); err != nil {
 			return "", err
@@ -139,17 +142,25 @@ func forget(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, notesFile)); err != nil {
 		return fmt.Errorf("%s holds no demo, so nothing in it is removed: name the demo's folder with --state", dir)
 	}
+	// The server of a demo that was killed a moment ago may still be writing.
+	var err error
+	for range 50 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("forget the old demo: %w", err)
+}
+
+// atRest returns an error if the demo in dir is running. It is asked before
+// anything in dir is touched.
+func atRest(dir string) error {
 	held, err := private.Locked(filepath.Join(dir, "postgres"))
-	if err != nil {
-		return err
+	if err == nil && held {
+		err = fmt.Errorf("the demo in %s is running: stop it first, or choose another folder with --state", dir)
 	}
-	if held {
-		return fmt.Errorf("the demo in %s is running: stop it first", dir)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("forget the old demo: %w", err)
-	}
-	return nil
+	return err
 }
 
 // listen takes the port, or a free one if another program has it.
