@@ -95,7 +95,13 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		return nil, err
 	}
 	wealth := portfolio.New(portfolio.Config{Pool: pool, Now: now})
-	rates := market.New(market.Config{Pool: pool, Source: far.rates(), Now: now, Log: log})
+	rates := market.New(market.Config{
+		Pool: pool, Source: far.rates(), Now: now, Log: log,
+		Changed: func(ctx context.Context, tx pgx.Tx) error {
+			_, err := jobs.InsertTx(ctx, tx, portfolio.Revalue(now()), nil)
+			return err
+		},
+	})
 	transactions := activity.New(activity.Config{Pool: pool, Keys: keys, Portfolio: wealth, Now: now})
 	var syncs *ingest.Service // made below, since it reads through connections
 	connections := connection.New(pool, keys, jobs, connection.Config{
@@ -138,10 +144,12 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	river.AddWorker(workers, portfolio.NewDayWorker(wealth, log))
 	river.AddWorker(workers, &connection.RevokeWorker{Service: connections})
 	river.AddWorker(workers, &connection.AdoptWorker{Service: connections})
+	river.AddWorker(workers, &connection.SweepWorker{Service: connections})
+	river.AddWorker(workers, &webhook.SweepWorker{Service: inbox})
 	river.AddWorker(workers, ingest.NewSyncWorker(syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(syncs))
 	a.Jobs, err = queue.New(pool, cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(now), ingest.Periodic(), session.Periodic(),
+		market.Periodic(), portfolio.Daily(now), ingest.Periodic(), session.Periodic(), connection.Daily(), webhook.Daily(),
 	}, log)
 	return a, err
 }
