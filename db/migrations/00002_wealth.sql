@@ -159,15 +159,16 @@ create table import_rows (
     import_id   uuid not null,
     user_id     uuid not null,
     ordinal     int not null,
-    external_id text not null,                 -- FITID, or content hash plus ordinal within identical rows
-    date        date not null,
-    amount      numeric(28,8) not null,
+    external_id text not null,                 -- the bank's id, or content hash plus ordinal within identical rows
+    date        date,                          -- null, like amount: a line that is no transaction
+    amount      numeric(28,8),
     currency    text not null,
     description text not null,
     detail      jsonb not null default '{}',   -- type, check number, memo, ...
     verdict     text not null check (verdict in ('new', 'duplicate', 'possible_duplicate', 'skipped')),
     matches     uuid,                          -- the transaction it duplicates
     primary key (import_id, ordinal),
+    check (verdict = 'skipped' or date is not null and amount is not null),
     foreign key (user_id, import_id) references imports (user_id, id) on delete cascade
 );
 
@@ -231,6 +232,7 @@ create unique index transactions_posted_key on transactions (account_id, posted_
 create unique index transactions_pending_key on transactions (account_id, pending_ptx) where pending_ptx is not null;
 create unique index transactions_import_key on transactions (account_id, import_key) where import_key is not null;
 create index transactions_user_date on transactions (user_id, date desc, id desc) where deleted_at is null;
+create index transactions_import on transactions (import_id) where import_id is not null;
 create index transactions_account_date on transactions (account_id, date desc, id desc);
 
 -- One balance per account and day. Days before the first known one are absent, not zero.

@@ -92,6 +92,7 @@ func (s *Service) Operations(srv *web.Server) {
 		Method: "DELETE", Path: "/api/transactions/{id}", Summary: "Hide a transaction for good", Tag: "activity",
 		Needs: access.ManageOwn, Limit: "write",
 	}, s.handleDelete)
+	s.importOperations(srv)
 }
 
 func (s *Service) handleList(ctx context.Context, in *listInput) (*listOutput, error) {

@@ -195,7 +195,8 @@ func tradesOf(ctx context.Context, db postgres.DB, owner id.User, of []id.Accoun
 		from transactions t
 		where t.user_id = @owner and t.account_id = any(@accounts::uuid[]) and t.status = 'posted'
 			and (t.deleted_at is null or t.deleted_by = 'user' and t.posted_ptx is not null)
-			and exists (select 1 from transactions q where q.user_id = t.user_id and q.account_id = t.account_id and q.quantity is not null)
+			and t.account_id in (select q.account_id from transactions q
+				where q.user_id = @owner and q.account_id = any(@accounts::uuid[]) and q.quantity is not null)
 		order by t.account_id, t.date, t.id`,
 		postgres.Args{"owner": owner, "accounts": of})
 }

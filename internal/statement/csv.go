@@ -180,10 +180,12 @@ func tabulate(lines [][]string) (Table, error) {
 			t.Columns = append(t.Columns, "")
 		}
 	}
+	seen := map[string]bool{}
 	for i, c := range t.Columns {
-		if c == "" {
-			t.Columns[i] = "Column " + strconv.Itoa(i+1)
+		if c == "" || seen[c] { // a mapping names columns, so each needs its own name
+			t.Columns[i] = strings.TrimSpace(c + " Column " + strconv.Itoa(i+1))
 		}
+		seen[t.Columns[i]] = true
 	}
 	for _, l := range lines[first:] {
 		t.Rows = append(t.Rows, padded(l, width))

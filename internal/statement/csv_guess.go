@@ -86,6 +86,24 @@ func (t Table) Guess() Guess {
 	return g
 }
 
+// Complete fills in how m's columns are written: the date's format, if m names
+// none, and whether amounts have a decimal comma, unless comma says so.
+func (t Table) Complete(m *Mapping, comma *bool) {
+	sample := t.Rows[:min(len(t.Rows), 200)]
+	in := func(at int) bool { return at >= 0 && at < len(t.Columns) }
+	for _, at := range []int{m.Date, m.Amount, m.Debit, m.Credit, m.Balance} {
+		if at != None && !in(at) {
+			return // Check will name it
+		}
+	}
+	if m.DecimalComma = t.decimalComma(sample, *m); comma != nil {
+		m.DecimalComma = *comma
+	}
+	if m.DateFormat == "" {
+		m.DateFormat, _ = t.dateFormat(sample, m.Date, m.DecimalComma)
+	}
+}
+
 // named returns the free column whose heading is the most telling one for what
 // is looked for, and whose cells fit.
 func (t Table) named(column string, taken []bool, fits func(int) bool) int {

@@ -45,7 +45,7 @@ func (m Mapping) Check(columns int) error {
 	f := fault.ErrInvalid
 	wrong := false
 	refuse := func(where, message string) {
-		f, wrong = fault.About(f, "body.mapping."+where, message), true
+		f, wrong = fault.About(f, "body."+where, message), true
 	}
 	for _, c := range m.named() {
 		if c.at < None || c.at >= columns {

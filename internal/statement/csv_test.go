@@ -144,7 +144,7 @@ func TestAMappingNamesEachMistake(t *testing.T) {
 	for _, field := range f.Fields {
 		where = append(where, field.Where)
 	}
-	if got := strings.Join(where, " "); got != "body.mapping.memo body.mapping.date body.mapping.amount body.mapping.dateFormat" {
+	if got := strings.Join(where, " "); got != "body.memo body.date body.amount body.dateFormat" {
 		t.Errorf("named %s", got)
 	}
 }

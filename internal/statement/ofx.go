@@ -113,6 +113,9 @@ func (r *ofxReader) read(e *element) (keep bool, err error) {
 	case "STMTRS", "CCSTMTRS":
 		return false, r.statement(e)
 	case "STMTTRNRS", "CCSTMTTRNRS", "SONRS":
+		if bank := e.kid("FI"); bank != nil {
+			r.file.Institution = collapse(bank.get("ORG"))
+		}
 		if status := e.kid("STATUS"); status != nil && strings.EqualFold(status.get("SEVERITY"), "ERROR") {
 			r.refusal = strings.TrimSpace(status.get("CODE") + " " + status.get("MESSAGE"))
 		}

@@ -64,6 +64,7 @@ const (
 // File is what a file contains.
 type File struct {
 	Format      Format
+	Institution string         // the bank's name, if the file says
 	Statements  []Statement    // of an OFX or QFX file
 	Table       *Table         // of a CSV file
 	Unknown     map[string]int // elements that were skipped, by name

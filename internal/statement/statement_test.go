@@ -98,7 +98,7 @@ func TestAFileWithoutBlankLineOldLettersAndEmptyValuesIsRead(t *testing.T) {
 func TestOFX2IsReadFully(t *testing.T) {
 	t.Parallel()
 	f := read(t, "bank-and-card-2.2.ofx")
-	if len(f.Statements) != 2 || f.Investments != 1 {
+	if len(f.Statements) != 2 || f.Investments != 1 || f.Institution != "Example Bank" {
 		t.Fatalf("%d statements, %d investments", len(f.Statements), f.Investments)
 	}
 	if f.UnknownCount() != 2 || f.Unknown["X.LOYALTY"] != 1 || f.Unknown["X.SCORE"] != 1 {

@@ -1,0 +1,264 @@
+package activity
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/id"
+	"flint/internal/money"
+	"flint/internal/platform/postgres"
+	"flint/internal/statement"
+)
+
+const importColumns = `id, account_id, filename, format, status, mapping, summary, made_account, created_at, applied_at, undone_at`
+
+// storedImport is an Import as its columns are.
+type storedImport struct {
+	ID          id.Import
+	AccountID   id.Account
+	Filename    string
+	Format      statement.Format
+	Status      ImportStatus
+	Mapping     json.RawMessage
+	Summary     json.RawMessage
+	MadeAccount bool
+	CreatedAt   time.Time
+	AppliedAt   *time.Time
+	UndoneAt    *time.Time
+}
+
+func (s storedImport) open() (Import, error) {
+	i := Import{
+		ID: s.ID, AccountID: s.AccountID, Filename: s.Filename, Format: s.Format, Status: s.Status, MadeAccount: s.MadeAccount,
+		CreatedAt: s.CreatedAt, AppliedAt: s.AppliedAt, UndoneAt: s.UndoneAt,
+	}
+	if err := json.Unmarshal(s.Mapping, &i.Mapping); err != nil {
+		return i, fmt.Errorf("read mapping: %w", err)
+	}
+	if err := json.Unmarshal(s.Summary, &i.Summary); err != nil {
+		return i, fmt.Errorf("read summary: %w", err)
+	}
+	return i, nil
+}
+
+func listImports(ctx context.Context, db postgres.DB, owner id.User, most int) ([]Import, error) {
+	stored, err := postgres.Many[storedImport](ctx, db, `
+		select `+importColumns+` from imports
+		where user_id = @owner order by created_at desc, id desc limit @most`,
+		postgres.Args{"owner": owner, "most": most})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Import, len(stored))
+	for n, s := range stored {
+		if list[n], err = s.open(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func findImport(ctx context.Context, db postgres.DB, owner id.User, i id.Import) (Import, error) {
+	s, err := postgres.One[storedImport](ctx, db, `
+		select `+importColumns+` from imports where user_id = @owner and id = @id`,
+		postgres.Args{"owner": owner, "id": i})
+	if err != nil {
+		return Import{}, err
+	}
+	return s.open()
+}
+
+// takeImport is findImport that keeps others from changing it until tx ends.
+func takeImport(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import) (Import, error) {
+	s, err := postgres.One[storedImport](ctx, tx, `
+		select `+importColumns+` from imports where user_id = @owner and id = @id for update`,
+		postgres.Args{"owner": owner, "id": i})
+	if err != nil {
+		return Import{}, err
+	}
+	return s.open()
+}
+
+// saveImport inserts an import, or updates all that can change about it.
+func saveImport(ctx context.Context, tx pgx.Tx, owner id.User, i Import, sum []byte) error {
+	mapping, err := json.Marshal(i.Mapping)
+	if err != nil {
+		return fmt.Errorf("encode mapping: %w", err)
+	}
+	summary, err := json.Marshal(i.Summary)
+	if err != nil {
+		return fmt.Errorf("encode summary: %w", err)
+	}
+	return postgres.Exec(ctx, tx, `
+		insert into imports (id, user_id, account_id, filename, format, sha256, status, mapping, summary, made_account, created_at, applied_at, undone_at)
+		values (@id, @owner, @account, @filename, @format, coalesce(@sum::bytea, ''), @status, @mapping, @summary, @made, @created, @applied, @undone)
+		on conflict (id) do update set account_id = excluded.account_id, status = excluded.status, mapping = excluded.mapping,
+			summary = excluded.summary, made_account = excluded.made_account, applied_at = excluded.applied_at, undone_at = excluded.undone_at
+		where imports.user_id = excluded.user_id`,
+		postgres.Args{"id": i.ID, "owner": owner, "account": i.AccountID, "filename": i.Filename, "format": i.Format, "sum": sum,
+			"status": i.Status, "mapping": mapping, "summary": summary, "made": i.MadeAccount, "created": i.CreatedAt,
+			"applied": i.AppliedAt, "undone": i.UndoneAt})
+}
+
+// dropOldPreviews forgets the imports that a person never applied, but for the
+// newest so many.
+func dropOldPreviews(ctx context.Context, tx pgx.Tx, owner id.User, keep int) error {
+	return postgres.Exec(ctx, tx, `
+		delete from imports where user_id = @owner and status = 'preview' and id not in (
+			select id from imports where user_id = @owner and status = 'preview' order by created_at desc, id desc limit @keep)`,
+		postgres.Args{"owner": owner, "keep": keep})
+}
+
+// importRows returns an import's rows in the file's order; most 0 means all.
+func importRows(ctx context.Context, db postgres.DB, owner id.User, i id.Import, most int) ([]ImportRow, error) {
+	type stored struct {
+		Ordinal     int
+		ExternalID  string
+		Date        *time.Time
+		Amount      *money.Decimal
+		Currency    money.Currency
+		Description string
+		Detail      json.RawMessage
+		Verdict     Verdict
+		Matches     id.Transaction
+	}
+	list, err := postgres.Many[stored](ctx, db, `
+		select ordinal, external_id, date, amount, currency, description, detail, verdict, matches from import_rows
+		where user_id = @owner and import_id = @import order by ordinal limit nullif(@most::int, 0)`,
+		postgres.Args{"owner": owner, "import": i, "most": most})
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]ImportRow, len(list))
+	for n, s := range list {
+		rows[n] = ImportRow{Ordinal: s.Ordinal, ExternalID: s.ExternalID, Date: s.Date, Amount: s.Amount, Currency: s.Currency,
+			Description: s.Description, Verdict: s.Verdict, Matches: s.Matches}
+		if err := json.Unmarshal(s.Detail, &rows[n].detail); err != nil {
+			return nil, fmt.Errorf("read row: %w", err)
+		}
+	}
+	return rows, nil
+}
+
+// saveImportRows replaces an import's rows.
+func saveImportRows(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, rows []ImportRow) error {
+	err := postgres.Exec(ctx, tx, `delete from import_rows where user_id = @owner and import_id = @import`,
+		postgres.Args{"owner": owner, "import": i})
+	if err != nil {
+		return err
+	}
+	columns := []string{"import_id", "user_id", "ordinal", "external_id", "date", "amount", "currency", "description", "detail", "verdict", "matches"}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"import_rows"}, columns, pgx.CopyFromSlice(len(rows), func(n int) ([]any, error) {
+		r := rows[n]
+		detail, err := json.Marshal(r.detail)
+		if err != nil {
+			return nil, fmt.Errorf("encode row: %w", err)
+		}
+		return []any{i, owner, r.Ordinal, r.ExternalID, r.Date, r.Amount, r.Currency, r.Description, detail, string(r.Verdict), r.Matches}, nil
+	}))
+	return err
+}
+
+// knownAround reads what rows may duplicate: whatever has one of their keys, and
+// whatever happened within a few days of them.
+func knownAround(ctx context.Context, db postgres.DB, owner id.User, account id.Account, first, last time.Time) ([]known, error) {
+	return postgres.Many[known](ctx, db, `
+		select id, import_key, source, amount, currency, date, deleted_by from transactions
+		where user_id = @owner and account_id = @account
+			and (import_key is not null or date between @first and @last)
+		order by date, id`,
+		postgres.Args{"owner": owner, "account": account, "first": first, "last": last})
+}
+
+// addImported makes transactions of rows, or brings back those that an undone
+// import had brought, with what people wrote on them.
+func addImported(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, account id.Account, rows []ImportRow, now time.Time) (int64, error) {
+	var c struct {
+		ids                                                          []id.Transaction
+		keys, currencies, descriptions, merchants, categories, kinds []string
+		amounts                                                      []money.Decimal
+		days                                                         []time.Time
+		dups                                                         []id.Transaction
+	}
+	for _, r := range rows {
+		c.ids, c.keys = append(c.ids, id.New[id.Transaction]()), append(c.keys, r.ExternalID)
+		c.amounts, c.currencies, c.days = append(c.amounts, *r.Amount), append(c.currencies, string(r.Currency)), append(c.days, *r.Date)
+		c.descriptions, c.merchants = append(c.descriptions, r.Description), append(c.merchants, cut(r.detail.Name, maxShortText))
+		c.categories, c.kinds = append(c.categories, cut(r.detail.Category, maxCategoryText)), append(c.kinds, kinds[r.detail.Type])
+		c.dups = append(c.dups, r.Matches)
+	}
+	return postgres.Touch(ctx, tx, `
+		insert into transactions (id, user_id, account_id, import_id, import_key, source, status, amount, currency, date, description,
+			merchant, category, kind, maybe_dup_of, created_at, updated_at)
+		select t.id, @owner::uuid, @account::uuid, @import::uuid, t.import_key, 'import', 'posted', t.amount, t.currency, t.date, t.description,
+			t.merchant, t.category, t.kind, t.maybe_dup_of, @now::timestamptz, @now
+		from unnest(@ids::uuid[], @keys::text[], @amounts::numeric[], @currencies::text[], @days::date[], @descriptions::text[],
+				@merchants::text[], @categories::text[], @kinds::text[], @dups::uuid[])
+			as t (id, import_key, amount, currency, date, description, merchant, category, kind, maybe_dup_of)
+		on conflict (account_id, import_key) where import_key is not null
+		do update set import_id = excluded.import_id, deleted_at = null, deleted_by = null, maybe_dup_of = excluded.maybe_dup_of, updated_at = excluded.updated_at
+		where transactions.user_id = excluded.user_id and transactions.deleted_by = 'import'`,
+		postgres.Args{"owner": owner, "account": account, "import": i, "now": now, "ids": c.ids, "keys": c.keys, "amounts": c.amounts,
+			"currencies": c.currencies, "days": c.days, "descriptions": c.descriptions, "merchants": c.merchants,
+			"categories": c.categories, "kinds": c.kinds, "dups": c.dups})
+}
+
+// releaseConfirmed lets go of those rows of an import that the bank has listed
+// since: they are the provider's now. It returns how many there were.
+func releaseConfirmed(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, now time.Time) (int64, error) {
+	return postgres.Touch(ctx, tx, `
+		update transactions set import_id = null, source = 'provider', updated_at = @now
+		where user_id = @owner and import_id = @import and (posted_ptx is not null or pending_ptx is not null)`,
+		postgres.Args{"owner": owner, "import": i, "now": now})
+}
+
+// removed is how many rows undoing hid.
+type removed struct {
+	Rows, Edited int
+}
+
+// hideImported hides an import's rows, and the suggestions that pointed at them.
+func hideImported(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, now time.Time) (removed, error) {
+	return postgres.One[removed](ctx, tx, `
+		with hidden as (
+			update transactions set deleted_at = @now, deleted_by = 'import', updated_at = @now
+			where user_id = @owner and import_id = @import and deleted_at is null
+			returning id, locked
+		), pointers as (
+			update transactions set maybe_dup_of = null
+			where user_id = @owner and maybe_dup_of in (select id from hidden) and import_id is distinct from @import
+		)
+		select count(*)::int as rows, (count(*) filter (where locked <> '{}'))::int as edited from hidden`,
+		postgres.Args{"owner": owner, "import": i, "now": now})
+}
+
+// othersIn reports whether an account holds anything that this import didn't bring.
+func othersIn(ctx context.Context, tx pgx.Tx, owner id.User, account id.Account, i id.Import) (bool, error) {
+	return postgres.Scalar[bool](ctx, tx, `
+		select exists (select 1 from transactions where user_id = @owner and account_id = @account and deleted_at is null
+				and import_id is distinct from @import)
+			or exists (select 1 from imports where user_id = @owner and account_id = @account and status = 'applied' and id <> @import)`,
+		postgres.Args{"owner": owner, "account": account, "import": i})
+}
+
+// lastMapping returns how the person last mapped a file with the same columns,
+// and into which account it went.
+func lastMapping(ctx context.Context, db postgres.DB, owner id.User, columns []string) (Import, error) {
+	asked, err := json.Marshal(columns)
+	if err != nil {
+		return Import{}, fmt.Errorf("encode columns: %w", err)
+	}
+	s, err := postgres.One[storedImport](ctx, db, `
+		select `+importColumns+` from imports
+		where user_id = @owner and format = 'csv' and status = 'applied' and summary->'columns' = @columns::jsonb
+		order by applied_at desc limit 1`,
+		postgres.Args{"owner": owner, "columns": asked})
+	if err != nil {
+		return Import{}, err
+	}
+	return s.open()
+}
