@@ -59,7 +59,11 @@ func (a *API) send(kind string, payload any) error {
 
 // Tick tells about what a new day brought: to each healthy enrollment one
 // transactions.processed with the rows that are new or changed since the last.
+// While nobody listens it waits, so that nothing is told to the void.
 func (a *API) Tick(now time.Time) {
+	if a.cfg.Hooks.Targets()[Provider] == "" {
+		return
+	}
 	today := world.DayOf(now)
 	var due []enrollment
 	a.book.Read(func(b *book) {
@@ -85,7 +89,7 @@ func (a *API) Tick(now time.Time) {
 const most = 500
 
 func (a *API) fresh(e *enrollment, before, today world.Day) []transactionObject {
-	var out []transactionObject
+	out := []transactionObject{}
 	for _, acc := range a.shared(e) {
 		if acc.Closed {
 			continue

@@ -12,6 +12,7 @@
     let overlay = null;
     let frame = null;
     let before = null;
+    let behind = [];
     let ready = false;
     let finished = false;
 
@@ -37,6 +38,8 @@
       overlay.remove();
       overlay = frame = null;
       ready = false;
+      for (const part of behind) part.inert = false;
+      behind = [];
       if (before && before.focus) before.focus();
     }
 
@@ -101,6 +104,8 @@
       overlay.append(frame);
       window.addEventListener("message", hear);
       document.addEventListener("keydown", keys);
+      behind = [...document.body.children].filter((part) => !part.inert);
+      for (const part of behind) part.inert = true; // the keyboard stays in the dialog
       document.body.append(overlay);
     }
 
