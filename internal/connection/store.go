@@ -185,3 +185,8 @@ func listRuns(ctx context.Context, db postgres.DB, owner id.User, connection id.
 		order by started_at desc, id desc limit 20`,
 		postgres.Args{"id": connection, "owner": owner})
 }
+
+// deleteAttempts removes the visits that expired before a time.
+func deleteAttempts(ctx context.Context, db postgres.DB, before time.Time) error {
+	return postgres.Exec(ctx, db, `delete from connect_attempts where expires_at < @before`, postgres.Args{"before": before})
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -31,9 +30,7 @@ type SweepWorker struct {
 
 // Work removes visits that ended a week ago.
 func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
-	err := postgres.Exec(ctx, w.Service.pool, `delete from connect_attempts where expires_at < @before`,
-		postgres.Args{"before": w.Service.now().Add(-keepAttempts)})
-	if err != nil {
+	if err := deleteAttempts(ctx, w.Service.pool, w.Service.now().Add(-keepAttempts)); err != nil {
 		return fmt.Errorf("remove old visits: %w", err)
 	}
 	return nil

@@ -25,3 +25,8 @@ func store(ctx context.Context, db postgres.DB, delivery id.Delivery, e event, c
 		})
 	return n == 1, err
 }
+
+// deleteProcessed removes the deliveries that were done with before a time.
+func deleteProcessed(ctx context.Context, db postgres.DB, before time.Time) error {
+	return postgres.Exec(ctx, db, `delete from webhook_inbox where processed_at < @before`, postgres.Args{"before": before})
+}

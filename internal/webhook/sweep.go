@@ -7,7 +7,6 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -32,9 +31,7 @@ type SweepWorker struct {
 
 // Work removes deliveries that were processed 90 days ago.
 func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
-	err := postgres.Exec(ctx, w.Service.pool, `delete from webhook_inbox where processed_at < @before`,
-		postgres.Args{"before": w.Service.cfg.Now().Add(-keep)})
-	if err != nil {
+	if err := deleteProcessed(ctx, w.Service.pool, w.Service.cfg.Now().Add(-keep)); err != nil {
 		return fmt.Errorf("remove old deliveries: %w", err)
 	}
 	return nil
