@@ -236,3 +236,24 @@ func TestEveryDayIsCarriedForward(t *testing.T) {
 		}
 	}
 }
+
+// A balance in another currency appears as soon as its rate is known.
+func TestNewRatesRevalueWhatIsForeign(t *testing.T) {
+	t.Parallel()
+	foreign := told("b", "2222", "500", "t1 posted 2026-03-10 -5 FIKA")
+	foreign.Told.Currency = "SEK"
+	p := newWorld(t).join(t, newClock(noon()), &answers{accounts: []ingest.FetchedAccount{foreign}})
+	p.sync(connection.TriggerLink)
+	p.exec(`insert into fx_rates (day, currency, rate, source) select d::date, c, r, 'test'
+		from generate_series(date '2026-03-01', date '2026-03-20', interval '1 day') d, (values ('SEK', 10), ('USD', 1.25)) as v (c, r)`, nil)
+	if failed, err := p.portfolio.Revalue(t.Context(), slog.New(slog.DiscardHandler)); failed != 0 || err != nil {
+		t.Fatal(failed, err)
+	}
+	if got := p.netWorth(); got != "62.5" {
+		t.Errorf("net worth %s, want 500 SEK at 8 to the dollar", got)
+	}
+	days := scalar[int](p, `select count(*)::int from net_worth_days where user_id = @user`, postgres.Args{"user": p.user})
+	if days != 12 {
+		t.Errorf("%d days of history, want 12: the past has its rates, too", days)
+	}
+}

@@ -41,7 +41,20 @@ func (s *Service) Sync(ctx context.Context, of id.Connection, trigger string) er
 		s.cfg.Log.InfoContext(ctx, "sync was overtaken", "connection", of, "fence", lease.Fence)
 		return nil
 	}
+	if err != nil {
+		s.letGo(ctx, lease)
+	}
 	return err
+}
+
+// letGo releases the lease of a sync that couldn't end properly, also when the
+// program is stopping, so that nobody waits for it to run out.
+func (s *Service) letGo(ctx context.Context, lease connection.Lease) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := lease.Release(ctx, s.cfg.Pool); err != nil {
+		s.cfg.Log.WarnContext(ctx, "lease isn't released", "connection", lease.ID, "err", err)
+	}
 }
 
 // heartbeat renews the lease until stop is called. If it is lost, the context it

@@ -20,6 +20,14 @@ import (
 // leaders, or a restart, neither double nor skip it.
 type DayArgs struct {
 	Day string `json:"day" river:"unique"` // YYYY-MM-DD in New York
+	// At sets a further round of the same day apart from the first: new exchange
+	// rates have come, and what is foreign is worth something else.
+	At string `json:"at,omitempty" river:"unique"`
+}
+
+// Revalue returns the job that values everything anew, for rates that came now.
+func Revalue(now time.Time) DayArgs {
+	return DayArgs{Day: BusinessDay(now).Format(time.DateOnly), At: now.UTC().Format(time.RFC3339)}
 }
 
 // Kind names the job.
@@ -50,7 +58,11 @@ func (*DayWorker) Timeout(*river.Job[DayArgs]) time.Duration {
 // Work rebuilds the totals of everybody who owns something. One person's failure
 // doesn't stop the others; the attempt then fails at the end and is repeated.
 func (w *DayWorker) Work(ctx context.Context, job *river.Job[DayArgs]) error {
-	failed, err := w.service.CloseDay(ctx, w.log)
+	round := w.service.CloseDay
+	if job.Args.At != "" {
+		round = w.service.Revalue
+	}
+	failed, err := round(ctx, w.log)
 	if err == nil && failed > 0 {
 		err = fmt.Errorf("close day %s: %d people failed", job.Args.Day, failed)
 	}
@@ -60,18 +72,32 @@ func (w *DayWorker) Work(ctx context.Context, job *river.Job[DayArgs]) error {
 // CloseDay carries everybody's history forward to today. It returns for how many
 // that failed.
 func (s *Service) CloseDay(ctx context.Context, log *slog.Logger) (failed int, err error) {
+	return s.forEverybody(ctx, log, func(tx pgx.Tx, owner id.User) error {
+		return s.Rebuild(ctx, tx, owner, nil, s.cfg.Now())
+	})
+}
+
+// Revalue values what everybody owns with the exchange rates that are known now,
+// and the past with those of its days. It returns for how many that failed.
+func (s *Service) Revalue(ctx context.Context, log *slog.Logger) (failed int, err error) {
+	return s.forEverybody(ctx, log, func(tx pgx.Tx, owner id.User) error {
+		return s.RebuildAll(ctx, tx, owner, nil, s.cfg.Now())
+	})
+}
+
+func (s *Service) forEverybody(ctx context.Context, log *slog.Logger, do func(pgx.Tx, id.User) error) (failed int, err error) {
 	owners, err := everybody(ctx, s.cfg.Pool)
 	if err != nil {
 		return 0, fmt.Errorf("list people: %w", err)
 	}
 	for _, owner := range owners {
-		err := inLock(ctx, s.cfg.Pool, owner, func(tx pgx.Tx) error { return s.Rebuild(ctx, tx, owner, nil, s.cfg.Now()) })
+		err := inLock(ctx, s.cfg.Pool, owner, func(tx pgx.Tx) error { return do(tx, owner) })
 		if ctx.Err() != nil {
 			return failed, ctx.Err()
 		}
 		if err != nil {
 			failed++
-			log.ErrorContext(ctx, "a person's day can't be closed", "user", owner, "err", err)
+			log.ErrorContext(ctx, "a person's totals can't be rebuilt", "user", owner, "err", err)
 		}
 	}
 	return failed, nil

@@ -189,7 +189,10 @@ func (r *rebuild) history(ctx context.Context, stories []Story) error {
 	}
 	var of []id.Account
 	for _, s := range stories {
-		if a := byID[s.Account]; a != nil && a.Balance != nil && a.BalanceAsOf != nil {
+		a := byID[s.Account]
+		if a == nil { // deleted just now: it leaves the whole past
+			r.from, r.changed = time.Time{}, true
+		} else if a.Balance != nil && a.BalanceAsOf != nil {
 			of = append(of, s.Account)
 		}
 	}
