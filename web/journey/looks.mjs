@@ -36,6 +36,16 @@ export async function settled(page) {
   await page.evaluate(() => document.fonts.ready)
 }
 
+/** Goes to a page as its links do: within the document, except into and out of /connect. */
+export async function go(page, url, path) {
+  const loads = (p) => p.startsWith("/connect?") || p === "/connect"
+  const here = new URL(page.url())
+  if (here.origin !== url || loads(path) || loads(here.pathname) || here.pathname.startsWith("/sign"))
+    await page.goto(url + path)
+  else await page.evaluate((p) => history.pushState({}, "", p), path)
+  await settled(page)
+}
+
 /** @param {import("playwright-core").Browser} browser @param {import("./flint.mjs").Demo} demo */
 export async function everyPageLooksRight(browser, demo) {
   const first = await open(browser, { allowed: [demo.url] })
@@ -43,31 +53,18 @@ export async function everyPageLooksRight(browser, demo) {
   const paths = await pagesOf(first.page, demo.url)
   await first.context.close()
   const found = []
-  for (const theme of /** @type {const} */ (["light", "dark"])) {
-    for (const width of widths) {
-      const { context, page, complaints } = await open(browser, {
-        allowed: [demo.url],
-        theme,
-        width,
-        storageState,
-      })
-      for (const path of paths) {
-        await page.goto(demo.url + path)
-        await settled(page)
-        for (const v of await axe(page)) found.push(`${theme} ${width} ${path}: ${v}`)
-        if (await overflows(page)) found.push(`${theme} ${width} ${path}: wider than the window`)
-      }
-      found.push(...complaints)
-      await context.close()
-    }
+  const look = async (page, what) => {
+    for (const v of await axe(page)) found.push(`${what}: ${v}`)
+    if (await overflows(page)) found.push(`${what}: wider than the window`)
   }
   for (const theme of /** @type {const} */ (["light", "dark"])) {
-    const { context, page, complaints } = await open(browser, { allowed: [demo.url], theme, width: 360 })
-    for (const path of ["/signin", "/signup"]) {
-      await page.goto(demo.url + path)
-      await settled(page)
-      for (const v of await axe(page)) found.push(`${theme} ${path}: ${v}`)
-      if (await overflows(page)) found.push(`${theme} ${path}: wider than the window`)
+    const { context, page, complaints } = await open(browser, { allowed: [demo.url], theme, storageState })
+    for (const path of [...paths, "/signin", "/signup"]) {
+      await go(page, demo.url, path)
+      for (const width of widths) {
+        await page.setViewportSize({ width, height: 860 })
+        await look(page, `${theme} ${width} ${path}`)
+      }
     }
     found.push(...complaints)
     await context.close()

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { launch, open, signIn } from "./browser.mjs"
 import { startFlint } from "./flint.mjs"
-import { pagesOf, settled } from "./looks.mjs"
+import { go, pagesOf } from "./looks.mjs"
 
 const folder = process.argv[2] ?? "screenshots"
 mkdirSync(folder, { recursive: true })
@@ -26,8 +26,7 @@ try {
         storageState,
       })
       for (const path of paths) {
-        await page.goto(demo.url + path)
-        await settled(page)
+        await go(page, demo.url, path)
         const name =
           path
             .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "one")

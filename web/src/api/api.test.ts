@@ -51,6 +51,8 @@ describe("live events", () => {
     live.lost()
     live.receive({ topic: "hello", data: {} })
     vi.advanceTimersByTime(300)
+    expect(invalidateQueries).not.toHaveBeenCalled() // not so soon again
+    vi.advanceTimersByTime(3000)
     expect(invalidateQueries.mock.calls.length).toBeGreaterThan(3)
     vi.useRealTimers()
   })

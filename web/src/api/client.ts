@@ -66,5 +66,5 @@ export async function ask<T>(call: Promise<{ data?: T; error?: unknown; response
 /** True for failures that a second try may mend. */
 export function mayPass(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false
-  return error.kind === "offline" || error.kind === "unavailable"
+  return error.kind === "offline" || error.kind === "unavailable" || error.kind === "too-many"
 }

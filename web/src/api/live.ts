@@ -104,6 +104,11 @@ export function parse(topic: string, data: string): LiveEvent | undefined {
   }
 }
 
+// A burst of events is one refetch; a sync that goes on for a minute is a refetch every
+// few seconds, well within what a person may read in a minute.
+const soon = 250
+const seldom = 3000
+
 /** What tabs say to each other: an event passed on, the line lost, or "is anybody listening?". */
 type Whisper = LiveEvent | "lost" | "anyone?"
 
@@ -114,6 +119,7 @@ export class Live {
   private listeners = new Set<() => void>()
   private pending = new Map<string, string[]>()
   private timer: ReturnType<typeof setTimeout> | undefined
+  private flushed = 0
 
   constructor(
     private readonly client: Pick<QueryClient, "invalidateQueries">,
@@ -127,14 +133,15 @@ export class Live {
     return () => this.listeners.delete(listener)
   }
 
-  /** Takes in an event: updates the state and marks queries stale, at most four times a second. */
+  /** Takes in an event: updates the state and marks queries stale, soon after the first and then seldom. */
   readonly receive = (event: LiveEvent): void => {
     const gap = event.topic === "hello" && !this.state.connected && this.wasConnected
     this.set(reduce(this.state, event))
     if (event.topic === "hello") this.wasConnected = true
     if (event.topic === "hello" && !gap) return
     for (const key of staleKeys(event)) this.pending.set(key.join("/"), key)
-    if (this.pending.size > 0) this.timer ??= setTimeout(this.flush, 250)
+    if (this.pending.size > 0)
+      this.timer ??= setTimeout(this.flush, Math.max(soon, this.flushed + seldom - Date.now()))
   }
 
   readonly lost = (): void => {
@@ -143,6 +150,7 @@ export class Live {
 
   private flush = (): void => {
     this.timer = undefined
+    this.flushed = Date.now()
     const keys = [...this.pending.values()]
     this.pending.clear()
     for (const queryKey of keys) void this.client.invalidateQueries({ queryKey })

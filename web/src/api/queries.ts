@@ -31,7 +31,8 @@ export function newQueryClient(onSignedOut: () => void): QueryClient {
     defaultOptions: {
       queries: {
         staleTime: 30_000,
-        retry: (failures, error) => failures < 2 && mayPass(error),
+        retry: (failures, error) => failures < 3 && mayPass(error),
+        retryDelay: patience,
         refetchOnWindowFocus: true,
         throwOnError: false,
       },
@@ -127,6 +128,12 @@ export const importById = (id: string) =>
     queryKey: ["imports", id],
     queryFn: ({ signal }) => ask(api.GET("/api/imports/{id}", { signal, params: { path: { id } } })),
   })
+
+/** How long to wait before another try, in ms: as long as the server asks, else ever longer. */
+export function patience(failures: number, error: unknown): number {
+  if (error instanceof ApiError && error.retryAfter > 0) return Math.min(error.retryAfter, 60) * 1000
+  return Math.min(1000 * 2 ** failures, 15_000)
+}
 
 /** True when an error means that the person has to sign in again. */
 export function isSignedOut(error: unknown): boolean {

@@ -19,8 +19,10 @@ export function Checklist() {
   const [dismissed, setDismissed] = useState(() => recall("checklist") === "dismissed")
   const { data: user } = useQuery(queries.user)
   const { data: connections } = useQuery(queries.connections)
-  const { data: imports } = useQuery(queries.imports)
-  if (dismissed || !user || !connections || !imports) return null
+  // Someone who has connected more than once is past their first steps.
+  const newcomer = !dismissed && connections !== undefined && connections.used <= 1
+  const { data: imports } = useQuery({ ...queries.imports, enabled: newcomer })
+  if (!newcomer || !user) return null
   const link = "prose-link"
   const steps: Step[] = [
     {
@@ -39,7 +41,7 @@ export function Checklist() {
       ),
     },
     {
-      done: imports.some((i) => i.status === "applied"),
+      done: (imports ?? []).some((i) => i.status === "applied"),
       title: "Bring older statements",
       text: "OFX, QFX or CSV from any bank. Optional.",
       action: (
@@ -50,8 +52,7 @@ export function Checklist() {
     },
   ]
   const done = steps.filter((s) => s.done).length
-  // Someone who has connected is past their first steps; the card was for the empty page.
-  if (done === steps.length || (steps[0]?.done && steps[1]?.done && connections.used > 1)) return null
+  if (done === steps.length) return null
   return (
     <section className="card p-5" aria-label="First steps">
       <div className="flex items-start justify-between gap-4">

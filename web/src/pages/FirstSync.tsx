@@ -40,7 +40,7 @@ export default function FirstSync() {
   const { data, error, refetch } = useQuery({
     ...queries.connection(connectionId),
     // Events may be missed between the link and this page; ask now and then until it's over.
-    refetchInterval: (q) => (q.state.data?.runs?.[0]?.finishedAt && !q.state.data.syncing ? false : 4000),
+    refetchInterval: (q) => (q.state.data?.runs?.[0]?.finishedAt && !q.state.data.syncing ? false : 5000),
   })
   const { data: accounts } = useQuery(queries.accounts)
   const progress = latest(useSync(connectionId), data?.runs?.[0])
