@@ -34,9 +34,8 @@ func loanStatement(now time.Time) []byte {
 			kind, day.Format("20060102150405"), dollars(cents), id, name)
 		owed -= cents
 	}
-	last := first
 	for m := range months {
-		last = first.AddDate(0, m, 0)
+		last := first.AddDate(0, m, 0)
 		row("INT", last, -owed*42/12000, 2*m+1, "Interest charge")
 		row("PAYMENT", last.Add(time.Hour), payment, 2*m+2, "Payment, thank you")
 	}

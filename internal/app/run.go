@@ -82,7 +82,7 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 	case <-db.Lost():
 		err = errors.New("the private database has ended; see its log in the state folder")
 		cancel()
-		<-served
+		_ = <-served // the reason is known
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func (s *Service) cookies() cookies {
 }
 
 func (c cookies) make(name, value string, maxAge int) http.Cookie {
-	return http.Cookie{
+	return http.Cookie{ //nolint:gosec // Secure follows the origin: plain http is for this machine alone
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode,
 	}

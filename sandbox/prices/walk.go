@@ -118,7 +118,7 @@ func (m *Market) intraday(in Instrument, d day, progress float64) float64 {
 		atMid := (atLo+atHi)/2 + noise.normal()*sigma*math.Sqrt(hi-lo)/2
 		if progress < mid {
 			hi, atHi = mid, atMid
-			node = node << 1
+			node <<= 1
 		} else {
 			lo, atLo = mid, atMid
 			node = node<<1 | 1

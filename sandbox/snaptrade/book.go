@@ -221,15 +221,6 @@ func (b *book) reward(at time.Time, symbol string, units decimal.Decimal) {
 	b.take(symbol, lot{at: at, units: units, price: price})
 }
 
-// expire enters the end of an option that nobody exercised.
-func (b *book) expire(at time.Time, symbol string) {
-	in, _ := prices.Lookup(symbol)
-	if units := b.give(symbol, b.units(symbol)); units.IsPositive() {
-		b.enter(line{At: at, Type: "OPTIONEXPIRATION", Symbol: symbol, Units: units.Neg(), Currency: in.Currency,
-			Text: "EXPIRED " + in.Name})
-	}
-}
-
 // exchange enters both sides of a currency exchange.
 func (b *book) exchange(at time.Time, from, to string, pay, rate decimal.Decimal, ref string) {
 	text := "FOREIGN EXCHANGE " + from + " TO " + to

@@ -182,14 +182,14 @@ func (s *API) disable(r *http.Request, userID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = s.breakOff(c.ID); err != nil {
+	if err = s.breakOff(c.ID); err != nil {
 		return nil, err
 	}
 	return detail("Connection " + c.ID + " has been disabled"), nil
 }
 
 // breakOff disables a connection, as a changed password does.
-func (s *API) breakOff(id string) (connection, error) {
+func (s *API) breakOff(id string) error {
 	c, err := s.change(id, func(c *connection) error {
 		if !c.Disabled.IsZero() {
 			return errAlready
@@ -200,7 +200,7 @@ func (s *API) breakOff(id string) (connection, error) {
 	if err == nil {
 		s.tell(event{User: c.User, Type: "CONNECTION_BROKEN", Connection: c.ID})
 	}
-	return c, err
+	return err
 }
 
 func (s *API) deleteConnection(r *http.Request, userID string) (any, error) {

@@ -41,7 +41,7 @@ func (s *API) Control() http.Handler {
 	handle("POST connect", s.orderConnect)
 	handle("GET truth", s.orderTruth)
 	handle("POST tick", func(*http.Request) (any, error) { s.Tick(s.now()); return struct{}{}, nil })
-	handle("POST {auth}/disable", s.orderOn(func(c connection, _ order) error { _, err := s.breakOff(c.ID); return err }))
+	handle("POST {auth}/disable", s.orderOn(func(c connection, _ order) error { return s.breakOff(c.ID) }))
 	handle("POST {auth}/repair", s.orderOn(s.orderRepair))
 	handle("POST {auth}/refresh", s.orderOn(func(c connection, _ order) error { s.refreshed(c.ID); return nil }))
 	handle("POST {auth}/trade-day", s.orderOn(s.orderTrade))

@@ -19,24 +19,22 @@ func (f *failure) Error() string { return f.Detail }
 
 // The failures of this API, as the live service words them.
 var (
-	errData        = &failure{Detail: "Unable to verify data sent", Status: http.StatusBadRequest, Code: "1076"}
-	errSignature   = &failure{Detail: "Unable to verify signature sent", Status: http.StatusUnauthorized, Code: "1076"}
-	errClient      = &failure{Detail: "Invalid clientId provided", Status: http.StatusUnauthorized, Code: "0000"}
-	errNoUser      = &failure{Detail: "Authentication credentials were not provided.", Status: http.StatusUnauthorized, Code: "0000"}
-	errUser        = &failure{Detail: "Invalid userID or userSecret provided", Status: http.StatusUnauthorized, Code: "1083"}
-	errUserExists  = &failure{Detail: "User with the following userId already exists", Status: http.StatusBadRequest, Code: "1010"}
-	errInput       = &failure{Detail: "Invalid input", Status: http.StatusBadRequest, Code: "1012"}
-	errDisabled    = &failure{Detail: "Unable to sync with brokerage account because the connection is disabled.", Status: http.StatusPaymentRequired, Code: "3003"}
-	errAlready     = &failure{Detail: "This connection is already disabled.", Status: http.StatusPaymentRequired, Code: "3011"}
-	errFeature     = &failure{Detail: "Feature is not enabled for this customer or this connection", Status: http.StatusForbidden, Code: "1141"}
-	errNotFound    = &failure{Detail: "The requested resource does not exist.", Status: http.StatusNotFound, Code: "1011"}
-	errMethod      = &failure{Detail: "Method not allowed.", Status: http.StatusMethodNotAllowed, Code: "0000"}
-	errPopulating  = &failure{Detail: "The resource is currently being populated. Please try again later.", Status: http.StatusTooEarly, Code: "3012"}
-	errTooSoon     = &failure{Detail: "Connection refreshed too recently. Please try again later.", Status: http.StatusTooManyRequests, Code: "throttled"}
-	errUnexpected  = &failure{Detail: "Encountered an unexpected exception.", Status: http.StatusInternalServerError, Code: "1000"}
-	errBrokerage   = &failure{Detail: "Unable to sync with brokerage account. Invalid response from Brokerage API.", Status: http.StatusServiceUnavailable, Code: "3002"}
-	errCredentials = &failure{Detail: "Invalid credentials", Status: http.StatusForbidden, Code: "1066"}
-	errOtherLogin  = &failure{Detail: "Unable to reconnect: this is a different brokerage account.", Status: http.StatusBadRequest, Code: "1023"}
+	errData       = &failure{Detail: "Unable to verify data sent", Status: http.StatusBadRequest, Code: "1076"}
+	errSignature  = &failure{Detail: "Unable to verify signature sent", Status: http.StatusUnauthorized, Code: "1076"}
+	errClient     = &failure{Detail: "Invalid clientId provided", Status: http.StatusUnauthorized, Code: "0000"}
+	errNoUser     = &failure{Detail: "Authentication credentials were not provided.", Status: http.StatusUnauthorized, Code: "0000"}
+	errUser       = &failure{Detail: "Invalid userID or userSecret provided", Status: http.StatusUnauthorized, Code: "1083"}
+	errUserExists = &failure{Detail: "User with the following userId already exists", Status: http.StatusBadRequest, Code: "1010"}
+	errInput      = &failure{Detail: "Invalid input", Status: http.StatusBadRequest, Code: "1012"}
+	errDisabled   = &failure{Detail: "Unable to sync with brokerage account because the connection is disabled.", Status: http.StatusPaymentRequired, Code: "3003"}
+	errAlready    = &failure{Detail: "This connection is already disabled.", Status: http.StatusPaymentRequired, Code: "3011"}
+	errFeature    = &failure{Detail: "Feature is not enabled for this customer or this connection", Status: http.StatusForbidden, Code: "1141"}
+	errNotFound   = &failure{Detail: "The requested resource does not exist.", Status: http.StatusNotFound, Code: "1011"}
+	errMethod     = &failure{Detail: "Method not allowed.", Status: http.StatusMethodNotAllowed, Code: "0000"}
+	errPopulating = &failure{Detail: "The resource is currently being populated. Please try again later.", Status: http.StatusTooEarly, Code: "3012"}
+	errTooSoon    = &failure{Detail: "Connection refreshed too recently. Please try again later.", Status: http.StatusTooManyRequests, Code: "throttled"}
+	errUnexpected = &failure{Detail: "Encountered an unexpected exception.", Status: http.StatusInternalServerError, Code: "1000"}
+	errBrokerage  = &failure{Detail: "Unable to sync with brokerage account. Invalid response from Brokerage API.", Status: http.StatusServiceUnavailable, Code: "3002"}
 )
 
 // refuse sends err; what is no failure becomes the unexpected one.

@@ -104,7 +104,7 @@ func (a *API) look(e *enrollment, acc bank.Account, on world.Day) view {
 		v.Available = v.Available.Add(r.Amount)
 	}
 	v.Posted, v.Pending = len(posted), len(pending)
-	v.Rows = append(posted, pending...)
+	v.Rows = slices.Concat(posted, pending)
 	slices.SortStableFunc(v.Rows, byDate) // pending after posted of the same day
 	slices.Reverse(v.Rows)
 	return v

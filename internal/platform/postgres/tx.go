@@ -49,7 +49,7 @@ func Serialize(ctx context.Context, tx pgx.Tx, key string) error {
 func lockKey(key string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key)) // never fails
-	return int64(h.Sum64())     //nolint:gosec // any 64 bits will do
+	return int64(h.Sum64())
 }
 
 // Conflict returns f, with err as its cause, when err is the violation of the

@@ -17,7 +17,7 @@ type backoff struct{ now func() time.Time }
 
 func (b backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	most := longestWait(PolicyOf(job.Queue), job.Attempt)
-	return b.now().Add(time.Duration(rand.Int64N(int64(most) + 1))) //nolint:gosec // not a secret
+	return b.now().Add(time.Duration(rand.Int64N(int64(most) + 1)))
 }
 
 // longestWait is the wait after the failed attempt, at most an hour.

@@ -103,12 +103,12 @@ const statusAborted = -1
 // recovered answers a panic. If an answer has already begun the connection is
 // cut instead.
 func (s *Server) recovered(w *writer, r *http.Request, v any) int {
-	if v == http.ErrAbortHandler {
+	if v == http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
 		return statusAborted
 	}
 	err := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 	if w.status != 0 {
-		problemOf(r.Context(), err)
+		_ = problemOf(r.Context(), err) // logs it; nothing can be answered any more
 		return statusAborted
 	}
 	Problem(w, r, err)

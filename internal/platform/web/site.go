@@ -44,7 +44,7 @@ func newSite(cfg Config) *site {
 	}
 	_ = fs.WalkDir(cfg.Site, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(path.Base(name), ".") {
-			return nil
+			return nil //nolint:nilerr // what can't be read isn't served
 		}
 		if data, err := fs.ReadFile(cfg.Site, name); err == nil {
 			st.add(name, data)

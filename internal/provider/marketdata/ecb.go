@@ -119,7 +119,7 @@ func Parse(file []byte) ([]Day, error) {
 	seen := map[time.Time]bool{}
 	for depth := 0; ; {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -33,6 +33,15 @@ func join(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return joinIn(ctx, base, linger)
+}
+
+// linger is how long a server waits for the next test process: `go test` takes
+// a moment between two packages.
+const linger = 20 * time.Second
+
+// joinIn is join for servers below base that end after idle.
+func joinIn(ctx context.Context, base string, idle time.Duration) (*server, error) {
 	unlock, err := lock(ctx, filepath.Join(base, "start.lock"))
 	if err != nil {
 		return nil, fmt.Errorf("wait for another test to start the server: %w", err)
@@ -55,7 +64,7 @@ func join(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := watch(ctx, u, c.PID(), dir); err != nil {
+	if err := watch(ctx, u, c.PID(), dir, idle); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(current, []byte(u), 0o600); err != nil {
@@ -84,8 +93,8 @@ func refer(ctx context.Context, u string) (*server, error) {
 // reference has gone. A running DO block isn't disturbed when its client dies.
 // The loop commits as it goes, so it holds no snapshot that vacuum or a
 // concurrent index build would wait for.
-func watch(ctx context.Context, u string, pid int, dir string) error {
-	const idle = 20 // rounds of one second
+func watch(ctx context.Context, u string, pid int, dir string, idle time.Duration) error {
+	rounds := strconv.Itoa(int(idle / time.Second))
 	cfg, err := pgx.ParseConfig(u)
 	if err != nil {
 		return err
@@ -103,11 +112,11 @@ func watch(ctx context.Context, u string, pid int, dir string) error {
 declare
 	idle int := 0;
 begin
-	while idle < ` + strconv.Itoa(idle) + ` loop
+	while idle < ` + rounds + ` loop
 		perform pg_sleep(1);
 		if pg_try_advisory_lock(` + reference + `) then
 			idle := idle + 1;
-			exit when idle >= ` + strconv.Itoa(idle) + `;
+			exit when idle >= ` + rounds + `;
 			perform pg_advisory_unlock(` + reference + `);
 		else
 			idle := 0;
@@ -117,7 +126,7 @@ begin
 	execute format('copy (select 1) to program %L', '` + strings.ReplaceAll(end, "'", "''") + `');
 	perform pg_sleep(60);
 end $$`
-	go func() { _, _ = conn.Exec(context.Background(), block) }() // ends with the server, or goes on after us
+	go func() { _, _ = conn.Exec(context.Background(), block) }() //nolint:gosec,contextcheck // ends with the server, or goes on after us
 	return nil
 }
 
@@ -130,7 +139,7 @@ func sweep(base string) {
 			continue
 		}
 		dir := filepath.Join(base, e.Name())
-		b, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid")) //nolint:gosec // our own folder
+		b, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 		first, _, _ := strings.Cut(string(b), "\n")
 		if pid, err := strconv.Atoi(first); err == nil && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			continue
@@ -145,7 +154,7 @@ func baseDir() (string, error) {
 	const room = 1 << 30
 	parent := os.TempDir()
 	var disk syscall.Statfs_t
-	if err := syscall.Statfs("/dev/shm", &disk); err == nil && disk.Bavail*uint64(disk.Bsize) >= room { //nolint:gosec // a size isn't negative
+	if err := syscall.Statfs("/dev/shm", &disk); err == nil && disk.Bavail*uint64(disk.Bsize) >= room {
 		if probe, err := os.MkdirTemp("/dev/shm", "flint-probe-"); err == nil {
 			_ = os.Remove(probe)
 			parent = "/dev/shm"
@@ -168,12 +177,12 @@ func baseDir() (string, error) {
 
 // lock takes the file's lock; the kernel returns it if the process dies.
 func lock(ctx context.Context, path string) (func(), error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return func() { _ = f.Close() }, nil
 		}

@@ -191,7 +191,7 @@ func newestFirst(pattern string) []string {
 
 // version asks a postgres program for its major version.
 func version(ctx context.Context, postgres string) (int, error) {
-	out, err := exec.CommandContext(ctx, postgres, "--version").Output() //nolint:gosec // found above
+	out, err := exec.CommandContext(ctx, postgres, "--version").Output()
 	if err != nil {
 		return 0, fmt.Errorf("run %s: %w", postgres, err)
 	}

@@ -126,7 +126,7 @@ func TestAKilledProgramLosesNothing(t *testing.T) {
 // server runs, and returns the server's process id.
 func runAndKill(t *testing.T, dir string) int {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProgram$") //nolint:gosec // ourselves
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProgram$")
 	cmd.Env = append(os.Environ(), "FLINT_PRIVATE_TEST_DIR="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -42,7 +42,7 @@ func (u user) credential() *syscall.Credential {
 	if !u.other {
 		return nil
 	}
-	return &syscall.Credential{Uid: uint32(u.uid), Gid: uint32(u.gid)} //nolint:gosec // checked above
+	return &syscall.Credential{Uid: uint32(u.uid), Gid: uint32(u.gid)}
 }
 
 // give hands a file or folder to u.
@@ -63,6 +63,9 @@ func (u user) prepareDir(dir string) error {
 		return fmt.Errorf("make the database's folder %s: %w", dir, err)
 	}
 	if !u.other {
+		if info, err := os.Stat(dir); err == nil && !ownedBy(info, u.uid) {
+			return fmt.Errorf("the database in %s belongs to another user: run Flint as that user, or choose another state folder", dir)
+		}
 		return nil
 	}
 	for _, own := range ours(dir) {
@@ -175,7 +178,7 @@ func copyTree(from, to string) error {
 		if d.IsDir() || info.Mode().Perm()&0o100 != 0 {
 			open = 0o555
 		}
-		return os.Chmod(path, info.Mode().Perm()|open)
+		return os.Chmod(path, info.Mode().Perm()|open) //nolint:gosec // our own copy, which nobody else can write to
 	})
 	if err != nil {
 		return err
