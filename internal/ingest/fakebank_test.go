@@ -61,7 +61,7 @@ func newBank(seed uint64, today time.Time) *bank {
 		b.opening = append(b.opening, decimal.New(b.rng.Int64N(1_000_000), -2))
 	}
 	for range b.rng.IntN(15) {
-		b.post(b.today.AddDate(0, 0, -b.rng.IntN(200)))
+		b.post(b.today.AddDate(0, 0, -b.rng.IntN([]int{3, 200}[b.rng.IntN(2)])))
 	}
 	return b
 }
@@ -203,13 +203,18 @@ func (b *bank) rename(p *payment) {
 
 // renumber moves the ids of a day's posted payments round, as banks have done.
 func (b *bank) renumber() {
-	one := b.pick(func(p *payment) bool { return !p.pending && b.recent(p) })
+	calm := func(p *payment) bool { return !p.pending && !p.touched && p.hidden == 0 && b.recent(p) }
+	one := b.pick(func(p *payment) bool {
+		return calm(p) && slices.ContainsFunc(b.payments, func(q *payment) bool {
+			return q != p && !q.gone && calm(q) && q.account == p.account && q.date.Equal(p.date)
+		})
+	})
 	if one == nil {
 		return
 	}
 	var day []*payment
 	for _, p := range b.payments {
-		if !p.gone && !p.pending && !p.touched && p.hidden == 0 && p.account == one.account && p.date.Equal(one.date) {
+		if !p.gone && calm(p) && p.account == one.account && p.date.Equal(one.date) {
 			day = append(day, p)
 		}
 	}
