@@ -2,7 +2,6 @@
 // this file adds what all calls share: one silent refresh when the session's short
 // token has run out, and one kind of error.
 import createClient from "openapi-fetch"
-import type { Pending } from "./pending"
 import { ApiError, toApiError, unreachable } from "./problem"
 import type { paths } from "./schema"
 
@@ -50,7 +49,7 @@ async function send(request: Request): Promise<Response> {
   })
 }
 
-export const api = createClient<paths & Pending>({
+export const api = createClient<paths>({
   baseUrl: globalThis.location?.origin ?? "",
   credentials: "same-origin",
   fetch: send,

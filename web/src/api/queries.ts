@@ -9,7 +9,7 @@ import {
 } from "@tanstack/react-query"
 import { api, ask, mayPass } from "./client"
 import { ApiError } from "./problem"
-import type { ConnectionDetail, Period } from "./types"
+import type { ImportPreview, Period } from "./types"
 
 export interface TransactionFilters {
   accountId?: string
@@ -90,10 +90,7 @@ export const connections = queryOptions({
 export const connection = (id: string) =>
   queryOptions({
     queryKey: ["connections", id],
-    queryFn: ({ signal }) =>
-      ask(
-        api.GET("/api/connections/{id}", { signal, params: { path: { id } } }),
-      ) as Promise<ConnectionDetail>,
+    queryFn: ({ signal }) => ask(api.GET("/api/connections/{id}", { signal, params: { path: { id } } })),
   })
 
 export const transactions = (filters: TransactionFilters, limit = 100) =>
@@ -126,7 +123,8 @@ export const imports = queryOptions({
 export const importById = (id: string) =>
   queryOptions({
     queryKey: ["imports", id],
-    queryFn: ({ signal }) => ask(api.GET("/api/imports/{id}", { signal, params: { path: { id } } })),
+    queryFn: ({ signal }): Promise<ImportPreview> =>
+      ask(api.GET("/api/imports/{id}", { signal, params: { path: { id } } })),
   })
 
 /** How long to wait before another try, in ms: as long as the server asks, else ever longer. */

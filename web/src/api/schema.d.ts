@@ -501,6 +501,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List imports, newest first */
+        get: operations["get-imports"];
+        put?: never;
+        /**
+         * Bring a bank statement
+         * @description Reads the file and shows what applying it would do. Nothing is added yet.
+         */
+        post: operations["bring-import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See an import and its rows */
+        get: operations["get-imports-by-id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add an import's rows to an account
+         * @description Adds what is new and, marked, what may be double; all of it or nothing.
+         */
+        post: operations["post-imports-by-id-apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{id}/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say what a CSV file's columns are */
+        put: operations["put-imports-by-id-mapping"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an import back */
+        post: operations["post-imports-by-id-undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -792,6 +884,17 @@ export interface components {
             net: components["schemas"]["Amount"];
             out: components["schemas"]["Amount"];
         };
+        ActivityUploadForm: {
+            /** @description Id of the account that it is about */
+            account?: string;
+            /**
+             * Format: binary
+             * @description OFX, QFX or CSV, at most 10 MB
+             */
+            file: string;
+            /** @description Columns of a CSV file, as JSON */
+            mapping?: string;
+        };
         Amount: {
             /**
              * @description Exact decimal number, as a string
@@ -819,6 +922,12 @@ export interface components {
             connectScript: string;
             enabled: boolean;
         };
+        ApplyInputBody: {
+            accountId?: string;
+            /** @description What the account held after the last row, if the file doesn't say */
+            balance?: string;
+            newAccount?: components["schemas"]["NewAccountStruct"];
+        };
         AuthSaidBody: {
             message: string;
             success: boolean;
@@ -828,6 +937,35 @@ export interface components {
             hidden?: boolean;
             /** @description Empty removes it */
             nickname?: string;
+        };
+        Columns: {
+            /** @description Column with the signed amount */
+            amount?: string;
+            /** @description Column with the balance after the row */
+            balance?: string;
+            category?: string;
+            /** @description Column with money in */
+            credit?: string;
+            currency?: string;
+            /** @description Column with the date */
+            date?: string;
+            /**
+             * @description How dates are written; empty: find out
+             * @example DD/MM/YYYY
+             */
+            dateFormat?: string;
+            /** @description Column with money out */
+            debit?: string;
+            /** @description Amounts are written 1.234,56; absent: find out */
+            decimalComma?: boolean;
+            description?: string;
+            /** @description Column that says debit or credit of unsigned amounts */
+            direction?: string;
+            /** @description Column with the bank's own id */
+            id?: string;
+            /** @description The file writes spending as positive */
+            invert?: boolean;
+            memo?: string;
         };
         ConnectionRunView: {
             /** Format: int64 */
@@ -914,7 +1052,36 @@ export interface components {
             connected: boolean;
         };
         DetailBody: {
+            /** @enum {string} */
+            access: "read" | "trade";
+            /** Format: int64 */
+            accounts: number;
+            /** @enum {string} */
+            action: "none" | "reconnect" | "wait" | "retry";
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            id: string;
+            institutionId: string;
+            institutionName: string;
+            /** @enum {string} */
+            kind: "bank" | "brokerage" | "crypto";
+            /**
+             * Format: date-time
+             * @description Null before the first sync succeeded
+             */
+            lastSyncedAt: string | null;
+            /** @description One sentence for people; empty when all is well */
+            message: string;
+            /** Format: date-time */
+            nextSyncAt: string | null;
+            /** @enum {string} */
+            provider: "teller" | "snaptrade";
             runs: components["schemas"]["ConnectionRunView"][];
+            /** @enum {string} */
+            status: "pending" | "healthy" | "degraded" | "reauth" | "disconnected" | "quarantined";
+            statusReason: string;
+            syncing: boolean;
         };
         EditInputBody: {
             category?: string;
@@ -951,6 +1118,9 @@ export interface components {
             holdings: components["schemas"]["PortfolioHoldingView"][];
             missing: components["schemas"]["Missing"][];
             summary: components["schemas"]["SummaryStruct"];
+        };
+        ImportsOutputBody: {
+            imports: components["schemas"]["ShownImport"][];
         };
         InstitutionStruct: {
             id?: string;
@@ -1015,6 +1185,14 @@ export interface components {
              * @example rate
              */
             what: string;
+        };
+        NewAccountStruct: {
+            /** @example USD */
+            currency: string;
+            institution?: string;
+            /** @enum {string} */
+            kind: "bank" | "card" | "loan" | "manual";
+            name: string;
         };
         PortfolioBucketView: {
             /** @enum {string} */
@@ -1207,6 +1385,92 @@ export interface components {
             /** @description What the provider calls it: card_payment, dividend, buy, … */
             type: string;
         };
+        ShownImport: {
+            /** @description Where it goes or went; in a preview, where Flint proposes */
+            accountId: string;
+            /** @description Day and month could be the other way round */
+            ambiguousDates?: boolean;
+            /** Format: date-time */
+            appliedAt: string | null;
+            /** @description Of a CSV file */
+            columns?: string[];
+            /** Format: date-time */
+            createdAt: string;
+            filename: string;
+            /** @enum {string} */
+            format: "ofx" | "qfx" | "csv";
+            id: string;
+            /** @description Of a CSV file; without a date, its columns have to be named first */
+            mapping?: components["schemas"]["Columns"];
+            /** @description The first 200; empty in lists */
+            rows: components["schemas"]["ShownImportRow"][];
+            /** @description Imports of the other statements in the same file */
+            siblings: string[];
+            /** @description The account that the file says it is about */
+            statementAccounts: components["schemas"]["ShownStatement"][];
+            /** @enum {string} */
+            status: "preview" | "applied" | "undone";
+            summary: components["schemas"]["ShownImportSummary"];
+            /** Format: date-time */
+            undoneAt: string | null;
+        };
+        ShownImportRow: {
+            amount: string | null;
+            currency: string;
+            /** @description null, like amount: the line is no transaction */
+            date: string | null;
+            description: string;
+            /** @description What it duplicates */
+            matches?: string;
+            /** Format: int64 */
+            ordinal: number;
+            /** @description Why it is left out */
+            reason?: string;
+            /** @enum {string} */
+            verdict: "new" | "duplicate" | "possible_duplicate" | "skipped";
+        };
+        ShownImportSummary: {
+            /**
+             * Format: int64
+             * @description There already: left out
+             */
+            duplicates: number;
+            /**
+             * Format: int64
+             * @description Investment statements, which can't be imported yet
+             */
+            investments: number;
+            /** Format: int64 */
+            new: number;
+            /**
+             * Format: int64
+             * @description Added, and marked
+             */
+            possible: number;
+            /** Format: int64 */
+            skipped: number;
+            /** @description What undoing did */
+            undone?: components["schemas"]["UndoneSummary"];
+            /**
+             * Format: int64
+             * @description Parts of the file that Flint doesn't know
+             */
+            unknownElements: number;
+        };
+        ShownStatement: {
+            /** @description null if the file doesn't say */
+            balance: components["schemas"]["Amount"] | null;
+            currency: string;
+            from?: string;
+            /** @description The last four of its number */
+            id: string;
+            institution?: string;
+            /** @enum {string} */
+            kind: "bank" | "card";
+            /** Format: int64 */
+            rows: number;
+            to?: string;
+        };
         SignedInBody: {
             /** @description In the mobile app only */
             mobileAccessToken?: string;
@@ -1275,6 +1539,14 @@ export interface components {
             /** @description Investments and crypto */
             investable: components["schemas"]["Amount"] | null;
             netWorth: components["schemas"]["Amount"] | null;
+        };
+        UndoneSummary: {
+            /** Format: int64 */
+            edited: number;
+            /** Format: int64 */
+            kept: number;
+            /** Format: int64 */
+            removed: number;
         };
         VerifyInBody: {
             token: string;
@@ -1505,7 +1777,10 @@ export interface operations {
     "post-auth-link": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1548,7 +1823,10 @@ export interface operations {
     "post-auth-login": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1591,7 +1869,10 @@ export interface operations {
     "post-auth-logout": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2532,6 +2813,254 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportsOutputBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "bring-import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ActivityUploadForm"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownImport"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-imports-by-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownImport"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-imports-by-id-apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownImport"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-imports-by-id-mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Columns"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownImport"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-imports-by-id-undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownImport"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */

@@ -48,7 +48,7 @@ const isoCode = /^[A-Z]{3}$/
 export function money(m: Money | null | undefined, options: { sign?: boolean } = {}): string {
   if (!m || !isDecimal(m.amount)) return unknown
   const text = currencyFormat(m.currency, options.sign ?? false).format(m.amount)
-  return trueMinus(isoCode.test(m.currency) ? text : `${text} ${m.currency}`)
+  return trueMinus(isoCode.test(m.currency) ? text : `${text} ${m.currency}`.trim())
 }
 
 /** An amount in two parts, so that a headline can show the cents smaller. */

@@ -11,11 +11,17 @@ import { Select } from "../ui/Field"
 
 type Named = "date" | "description" | "memo" | "amount" | "debit" | "credit"
 
+// The server's formats, each shown by an example; separators don't matter to it.
 const dateFormats = [
   ["YYYY-MM-DD", "2026-12-31"],
+  ["YYYYMMDD", "20261231"],
   ["MM/DD/YYYY", "12/31/2026"],
   ["DD/MM/YYYY", "31/12/2026"],
-  ["DD.MM.YYYY", "31.12.2026"],
+  ["MM/DD/YY", "12/31/26"],
+  ["DD/MM/YY", "31/12/26"],
+  ["DD MMM YYYY", "31 Dec 2026"],
+  ["DD MMM YY", "31 Dec 26"],
+  ["MMM DD, YYYY", "Dec 31, 2026"],
 ] as const
 
 /** Whether the server couldn't tell the columns and has to be told. */

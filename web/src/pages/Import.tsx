@@ -55,6 +55,7 @@ function Drop() {
     mutationFn: (file: File) =>
       ask(
         api.POST("/api/imports", {
+          // The description has no type for a file; the form below carries the real one.
           body: { file: file as unknown as string },
           bodySerializer: (body) => {
             const form = new FormData()

@@ -6,6 +6,7 @@ import { clsx } from "clsx"
 import { ChevronLeft, Undo2 } from "lucide-react"
 import { type FormEvent, useState } from "react"
 import { api, ask } from "../api/client"
+import { ApiError } from "../api/problem"
 import * as queries from "../api/queries"
 import type { ImportPreview, ImportRow, Verdict } from "../api/types"
 import { fullDay } from "../format/dates"
@@ -67,6 +68,28 @@ function Loaded({ preview }: { preview: ImportPreview }) {
         )}
         {preview.status === "applied" && <Undo preview={preview} />}
       </PageHead>
+      {waiting && preview.ambiguousDates && !mapping && (
+        <p className="mb-5 flex flex-wrap items-center gap-3 rounded-xl bg-warn-soft px-4 py-3">
+          <span className="flex-1 basis-60">
+            Day and month could be the other way round in this file. Do the dates look right?
+          </span>
+          <Button size="sm" onClick={() => setRemap(true)}>
+            Change
+          </Button>
+        </p>
+      )}
+      {preview.siblings.length > 0 && (
+        <p className="mb-5 rounded-xl bg-sunken px-4 py-3 text-ink-2">
+          This file holds {count(preview.siblings.length + 1, "statement")}; each is an import of its own:{" "}
+          {preview.siblings.map((id, i) => (
+            <Link key={id} to="/import/$importId" params={{ importId: id }} className="prose-link mr-3">
+              {i + 1 === preview.siblings.length && preview.siblings.length === 1
+                ? "the other one"
+                : `another (${i + 1})`}
+            </Link>
+          ))}
+        </p>
+      )}
       {mapping ? (
         <ColumnMapping preview={preview} onDone={() => setRemap(false)} />
       ) : (
@@ -125,11 +148,18 @@ function Row({ row, currency }: { row: ImportRow; currency: string }) {
         <span className={clsx("block truncate", out ? "text-ink-3" : "font-medium")}>
           {row.description || "—"}
         </span>
-        <span className="block text-sm text-ink-3">{fullDay(row.date)}</span>
+        <span className="block truncate text-sm text-ink-3">
+          {row.date && fullDay(row.date)}
+          {row.reason && `${row.date ? " · " : ""}${row.reason}`}
+        </span>
       </span>
       <Pill tone={v.tone}>{v.word}</Pill>
       <span className={clsx("w-28 shrink-0 text-right", out ? "text-ink-3" : "font-medium")}>
-        <Figure value={{ amount: row.amount, currency }} colour={!out} />
+        <Figure
+          value={row.amount === null ? null : { amount: row.amount, currency }}
+          why="This line has no amount"
+          colour={!out}
+        />
       </span>
     </li>
   )
@@ -145,7 +175,9 @@ function useSettled() {
   }
 }
 
-const kinds = [
+type Kind = "bank" | "card" | "loan" | "manual"
+
+const kinds: { value: Kind; text: string }[] = [
   { value: "bank", text: "Bank account" },
   { value: "card", text: "Credit card" },
   { value: "loan", text: "Loan" },
@@ -160,20 +192,33 @@ function Apply({ preview }: { preview: ImportPreview }) {
   const statement = preview.statementAccounts?.[0]
   const [chosen, setChosen] = useState<string>(preview.accountId ?? "")
   const [name, setName] = useState(preview.filename.replace(/\.[a-z]+$/i, ""))
-  const [kind, setKind] = useState(
+  const [kind, setKind] = useState<Kind>(
     statement && ["bank", "card", "loan"].includes(statement.kind) ? statement.kind : "bank",
   )
+  const [institution, setInstitution] = useState(statement?.institution ?? "")
+  const [balance, setBalance] = useState("")
   const [currency, setCurrency] = useState(
     statement?.currency || preview.rows?.[0]?.currency || user?.currency || "USD",
   )
+  // Asked only where the file doesn't say; the history is reckoned back from it.
+  const asksBalance = !statement?.balance
+  const held = asksBalance && balance.trim() ? { balance: balance.trim().replace(/[,\s]/g, "") } : {}
   const apply = useMutation({
     mutationFn: () =>
       ask(
         api.POST("/api/imports/{id}/apply", {
           params: { path: { id: preview.id } },
           body: chosen
-            ? { accountId: chosen }
-            : { newAccount: { name: name.trim(), kind, currency: currency.toUpperCase() } },
+            ? { accountId: chosen, ...held }
+            : {
+                newAccount: {
+                  name: name.trim(),
+                  kind,
+                  currency: currency.toUpperCase(),
+                  ...(institution.trim() ? { institution: institution.trim() } : {}),
+                },
+                ...held,
+              },
         }),
       ),
     onSuccess: (done) => {
@@ -207,8 +252,15 @@ function Apply({ preview }: { preview: ImportPreview }) {
               value={name}
               onChange={(e) => setName(e.target.value)}
             />
+            <Input
+              label="Bank"
+              maxLength={80}
+              placeholder="Optional"
+              value={institution}
+              onChange={(e) => setInstitution(e.target.value)}
+            />
             <div className="grid grid-cols-[1fr_6rem] gap-3">
-              <Select label="Kind" value={kind} onChange={(e) => setKind(e.target.value)}>
+              <Select label="Kind" value={kind} onChange={(e) => setKind(e.target.value as Kind)}>
                 {kinds.map((k) => (
                   <option key={k.value} value={k.value}>
                     {k.text}
@@ -225,6 +277,17 @@ function Apply({ preview }: { preview: ImportPreview }) {
               />
             </div>
           </>
+        )}
+        {asksBalance && (
+          <Input
+            label="Balance after the last row"
+            inputMode="decimal"
+            placeholder="Optional, such as 1234.56"
+            value={balance}
+            onChange={(e) => setBalance(e.target.value)}
+            hint="The file doesn’t say. Without it, the account’s balance stays unknown."
+            error={apply.error instanceof ApiError ? apply.error.field("balance") : undefined}
+          />
         )}
         {apply.error && (
           <p role="alert" className="rounded-md bg-down-soft px-3 py-2">
@@ -270,6 +333,11 @@ function Summary({ preview }: { preview: ImportPreview }) {
         ))}
         {lines.length === 0 && <li className="text-ink-2">No rows.</li>}
       </ul>
+      {s.investments > 0 && (
+        <p className="mt-3 text-sm text-warn">
+          {count(s.investments, "investment statement")} in the file can’t be imported yet.
+        </p>
+      )}
       {s.unknownElements > 0 && (
         <p className="mt-3 text-sm text-ink-3">
           {count(s.unknownElements, "part")} of the file that we don’t know{" "}
@@ -297,11 +365,28 @@ function Result({ preview }: { preview: ImportPreview }) {
           )}
         </>
       ) : (
-        <p className="text-ink-2">
-          What this file brought is gone again. You can import it anew at any time.
-        </p>
+        <Taken undone={preview.summary.undone} />
       )}
     </Card>
+  )
+}
+
+/** What undoing did, with the rows that it had to leave. */
+function Taken({ undone }: { undone: ImportPreview["summary"]["undone"] }) {
+  return (
+    <div className="space-y-2 text-ink-2">
+      <p>
+        {undone
+          ? `${count(undone.removed, "transaction is", "transactions are")} gone again.`
+          : "What this file brought is gone again."}{" "}
+        You can import it anew at any time.
+      </p>
+      {undone && undone.kept > 0 && (
+        <p>
+          {count(undone.kept, "transaction stays", "transactions stay")}: the bank has confirmed them since.
+        </p>
+      )}
+    </div>
   )
 }
 
