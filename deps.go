@@ -35,4 +35,10 @@ import (
 	_ "pgregory.net/rapid"
 	_ "github.com/trustelem/zxcvbn"
 	_ "github.com/hashicorp/golang-lru/v2"
+	_ "github.com/pquerna/otp/totp"
+	_ "github.com/go-webauthn/webauthn/webauthn"
+	_ "golang.org/x/crypto/bcrypt"
+	_ "golang.org/x/crypto/scrypt"
+	_ "golang.org/x/crypto/pbkdf2"
+	_ "rsc.io/qr"
 )
