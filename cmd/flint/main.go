@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -30,7 +31,7 @@ func main() {
 	call := kong.Parse(&cli{}, kong.Name("flint"), kong.UsageOnError(),
 		kong.Description("Your banks, brokerages and crypto exchanges in one secure account."))
 	call.BindTo(ctx, (*context.Context)(nil))
-	if err := call.Run(); err != nil {
+	if err := call.Run(); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // told to stop while starting
 		fmt.Fprintln(os.Stderr, "flint:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left to release
 	}

@@ -17,18 +17,29 @@ import (
 const stopTime = 25 * time.Second
 
 // Run serves on ln and works until ctx ends, then stops in the opposite order:
-// the door first, the database connections last (by the caller).
-func (a *App) Run(ctx context.Context, ln net.Listener) error {
+// the door first, the database connections last (by the caller). ready, if it
+// isn't nil, is called in a goroutine of its own once everything has started;
+// Run waits for it.
+func (a *App) Run(ctx context.Context, ln net.Listener, ready func()) error {
+	defer a.Close()
 	if err := a.hub.Start(ctx); err != nil {
 		return fmt.Errorf("start live events: %w", err)
 	}
 	defer a.hub.Stop()
 	if err := a.Sessions.Start(ctx); err != nil {
-		return fmt.Errorf("start sessions: %w", err)
+		return err
 	}
 	defer a.Sessions.Stop()
 	if err := a.Jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start background work: %w", err)
+	}
+	if ready != nil {
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			ready()
+		}()
+		defer func() { <-told }()
 	}
 	err := a.Web.Serve(ctx, ln)
 
@@ -37,7 +48,6 @@ func (a *App) Run(ctx context.Context, ln net.Listener) error {
 	if stopErr := a.Jobs.Stop(stop); stopErr != nil {
 		err = errors.Join(err, fmt.Errorf("stop background work: %w", stopErr))
 	}
-	a.Close()
 	return err
 }
 
@@ -73,10 +83,13 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 		log.WarnContext(ctx, "SMTP_URL isn't set: mails wait in the queue until it is")
 	}
 	served := make(chan error, 1)
-	go func() { served <- a.Run(ctx, ln) }()
-	if ready != nil {
-		ready(a, db)
-	}
+	go func() {
+		served <- a.Run(ctx, ln, func() {
+			if ready != nil {
+				ready(a, db)
+			}
+		})
+	}()
 	select {
 	case err = <-served:
 	case <-db.Lost():

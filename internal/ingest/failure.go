@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
@@ -122,6 +121,5 @@ func nextSync(c id.Connection, interval time.Duration, now time.Time) time.Time 
 // lost reports whether a sync was overtaken, or its connection is gone: there is
 // nothing to record.
 func lost(err error) bool {
-	return errors.Is(err, connection.ErrLeaseLost) || errors.Is(err, connection.ErrEnded) ||
-		errors.Is(err, fault.ErrNotFound) || errors.Is(err, context.Canceled)
+	return errors.Is(err, connection.ErrLeaseLost) || errors.Is(err, connection.ErrEnded) || errors.Is(err, fault.ErrNotFound)
 }
