@@ -32,7 +32,8 @@ func byID(ctx context.Context, db postgres.DB, connection id.Connection) (Connec
 func renewLease(ctx context.Context, db postgres.DB, connection id.Connection, owner id.User, fence int64, until time.Time) (int64, error) {
 	return postgres.Touch(ctx, db, `
 		update connections set lease_until = @until
-		where id = @id and user_id = @owner and fence = @fence and deleted_at is null`,
+		where id = @id and user_id = @owner and fence = @fence and deleted_at is null
+		  and lease_until is not null -- else a late heartbeat would bring a finished lease back`,
 		postgres.Args{"id": connection, "owner": owner, "fence": fence, "until": until})
 }
 

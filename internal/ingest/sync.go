@@ -37,7 +37,7 @@ func (s *Service) Sync(ctx context.Context, of id.Connection, trigger string) er
 	held, stop := s.heartbeat(ctx, lease)
 	defer stop()
 	err = s.sync(held, lease, trigger)
-	if errors.Is(err, connection.ErrLeaseLost) || errors.Is(context.Cause(held), connection.ErrLeaseLost) {
+	if errors.Is(err, connection.ErrLeaseLost) || err != nil && errors.Is(context.Cause(held), connection.ErrLeaseLost) {
 		s.cfg.Log.InfoContext(ctx, "sync was overtaken", "connection", of, "fence", lease.Fence)
 		return nil
 	}
