@@ -24,6 +24,8 @@ type Target struct {
 	Account id.Account
 	New     *OwnAccount
 	Balance *money.Decimal // after the last row, if the file doesn't say
+	// SkipPossible leaves out what may be double, instead of adding and marking it.
+	SkipPossible bool
 }
 
 // OwnAccount describes an account to be opened for an import.
@@ -161,7 +163,7 @@ func (s *Service) Apply(ctx context.Context, actor access.Actor, i id.Import, to
 		}
 		var add []ImportRow
 		for _, r := range im.Rows {
-			if r.Verdict == VerdictNew || r.Verdict == VerdictPossible {
+			if r.Verdict == VerdictNew || r.Verdict == VerdictPossible && !to.SkipPossible {
 				add = append(add, r)
 			}
 		}
@@ -231,15 +233,9 @@ func (s *Service) openFor(ctx context.Context, tx pgx.Tx, owner id.User, i *Impo
 		return portfolio.Account{}, fault.About(fault.Saying(ErrImportCurrency,
 			fmt.Sprintf("The statement is in %s, the new account would be in %s.", st.Currency, currency)), "body.newAccount.currency", "must be that of the statement")
 	}
-	accounts, err := s.accountsOf(ctx, owner)
+	n, err := s.cfg.Portfolio.Own(ctx, tx, owner)
 	if err != nil {
 		return portfolio.Account{}, err
-	}
-	n := 0
-	for _, a := range accounts {
-		if a.ConnectionID.IsZero() {
-			n++
-		}
 	}
 	if n >= maxOwnAccounts {
 		return portfolio.Account{}, ErrOwnAccounts

@@ -100,7 +100,8 @@ type applyInput struct {
 			Kind        string `json:"kind" enum:"bank,card,loan,manual"`
 			Currency    string `json:"currency" minLength:"3" maxLength:"10" example:"USD"`
 		} `json:"newAccount,omitempty"`
-		Balance *string `json:"balance,omitempty" maxLength:"40" doc:"What the account held after the last row, if the file doesn't say"`
+		SkipPossible bool    `json:"skipPossible,omitempty" doc:"Leave out what may be double, instead of adding and marking it"`
+		Balance      *string `json:"balance,omitempty" maxLength:"40" doc:"What the account held after the last row, if the file doesn't say"`
 	}
 }
 
@@ -188,6 +189,7 @@ func (in *applyInput) target() (Target, error) {
 	if n := in.Body.NewAccount; n != nil {
 		to.New = &OwnAccount{n.Name, n.Institution, portfolio.Kind(n.Kind), money.Currency(n.Currency)}
 	}
+	to.SkipPossible = in.Body.SkipPossible
 	if in.Body.Balance != nil {
 		d, err := money.Parse(*in.Body.Balance)
 		if err != nil || len(d.Truncate(0).Abs().String()) > 15 {

@@ -153,8 +153,11 @@ func (j *judgement) resemble(there []known) {
 				}
 				j.used[k.ID] = true
 				r.Verdict, r.Matches = VerdictPossible, k.ID
-				if k.by(ByPerson) { // it was deleted on purpose and stays so
+				switch {
+				case k.by(ByPerson): // it was deleted on purpose and stays so
 					r.Verdict, r.detail.Reason = VerdictDuplicate, "You deleted this one."
+				case k.Source == FromProvider && apart == 0: // as a sync takes an imported row for its own
+					r.Verdict = VerdictDuplicate
 				}
 				break
 			}

@@ -132,6 +132,7 @@ func TestVerdicts(t *testing.T) {
 		"the bank uses an id again":            {[]known{held(1, "-5", FromImport, "id:x", "")}, []statement.Row{at(1, "-9", "Shop", "x")}, []Verdict{VerdictPossible}},
 		"an id twice in the file, differently": {nil, []statement.Row{at(1, "-5", "Shop", "x"), at(1, "-9", "Shop", "x")}, []Verdict{VerdictNew, VerdictNew}},
 		"an id twice in the file, equal":       {nil, []statement.Row{at(1, "-5", "Shop", "x"), at(1, "-5", "Shop", "x")}, []Verdict{VerdictNew, VerdictSkipped}},
+		"a provider's row of the day":          {[]known{held(1, "-5", FromProvider, "", "")}, []statement.Row{at(1, "-5", "Shop", "x"), at(1, "-5", "Shop", "y")}, []Verdict{VerdictDuplicate, VerdictNew}},
 		"a provider's row two days off":        {[]known{held(1, "-5", FromProvider, "", "")}, []statement.Row{at(3, "-5", "Shop", "x")}, []Verdict{VerdictPossible}},
 		"a provider's row four days off":       {[]known{held(1, "-5", FromProvider, "", "")}, []statement.Row{at(5, "-5", "Shop", "x")}, []Verdict{VerdictNew}},
 		"one row by hand, two in the file":     {[]known{held(1, "-5", FromPerson, "", "")}, []statement.Row{at(2, "-5", "Shop", ""), at(1, "-5", "Store", "")}, []Verdict{VerdictNew, VerdictPossible}},

@@ -268,7 +268,7 @@ func fitsKind(a portfolio.Account) error {
 
 // cleanName keeps the last part of what a browser calls the file.
 func cleanName(name string) string {
-	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	name = path.Base(strings.ReplaceAll(strings.ToValidUTF8(name, "_"), `\`, "/"))
 	name = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return -1

@@ -25,3 +25,14 @@ func (s *Service) Restate(ctx context.Context, tx pgx.Tx, owner id.User, a id.Ac
 	}
 	return nil
 }
+
+// Own returns how many accounts owner keeps without a connection.
+func (s *Service) Own(ctx context.Context, db postgres.DB, owner id.User) (int, error) {
+	n, err := postgres.Scalar[int](ctx, db, `
+		select count(*) from accounts where user_id = @owner and connection_id is null and deleted_at is null`,
+		postgres.Args{"owner": owner})
+	if err != nil {
+		return 0, fmt.Errorf("count own accounts: %w", err)
+	}
+	return n, nil
+}

@@ -26,6 +26,9 @@ func readCSV(data []byte) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
+	if !strings.Contains(text, "\n") { // an old Mac's lines
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
 	text, separator := told(text)
 	if separator == 0 {
 		if separator, err = sniffSeparator(text); err != nil {

@@ -81,6 +81,7 @@ func TestManyShapesOfCSVAreGuessed(t *testing.T) {
 		"thousands only":   {"Date,Description,Amount\n2026-03-04,Car,\"-12,000\"\n2026-03-04,Shop,-1.50\n", "2026-03-04", "-12000", "Car"},
 		"compact":          {"Datum,Naam / Omschrijving,Af Bij,Bedrag (EUR)\n20260304,Winkel,Af,\"1,50\"\n20260305,Loon,Bij,\"20,00\"\n", "2026-03-04", "-1.5", "Winkel"},
 		"order tells days": {"Date,Description,Amount\n01/02/2026,Shop,-1.50\n05/02/2026,Shop,-1.50\n03/03/2026,Shop,-2.00\n", "2026-02-01", "-1.5", "Shop"},
+		"old Mac":          {"Date,Description,Amount\r2026-03-04,Shop,-1.50\r", "2026-03-04", "-1.5", "Shop"},
 		"ragged":           {"Date,Description,Amount\n2026-03-04,Shop,-1.50\n\n2026-03-05,Pay,20,extra\n2026-03-06,Shop,-3.00\nend\n", "2026-03-04", "-1.5", "Shop"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,7 @@ package statement
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -196,6 +197,8 @@ func Read(name string, data []byte) (File, error) {
 	return File{Format: CSV, Table: &table}, nil
 }
 
+var webPage = regexp.MustCompile(`(?i)^\s*(<!doctype html|<html)`)
+
 // binary names the kinds of file that people pick by mistake.
 func binary(data []byte) string {
 	for magic, name := range map[string]string{
@@ -211,6 +214,9 @@ func binary(data []byte) string {
 		if bytes.HasPrefix(bytes.TrimSpace(data), []byte(magic)) {
 			return name
 		}
+	}
+	if webPage.Match(data[:min(len(data), 1024)]) {
+		return "a web page, perhaps the bank's sign-in form"
 	}
 	return ""
 }

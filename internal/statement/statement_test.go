@@ -184,7 +184,7 @@ func TestHostileAndBrokenFilesAreRefusedInASentence(t *testing.T) {
 		"odd encoding":    {`<?xml version="1.0" encoding="EBCDIC-1"?><OFX><NAME>` + "caf\xe9</NAME></OFX>", "EBCDIC"},
 		"UTF-32":          {"\xff\xfe\x00\x00<\x00\x00\x00", "UTF-32"},
 		"half UTF-16":     {"\xff\xfea\x00b", "middle of a letter"},
-		"HTML":            {"<html><body>Sign in</body></html>", "neither"},
+		"HTML":            {"<html><body>Sign in</body></html>", "web page"},
 		"PDF":             {"%PDF-1.7\n...", "PDF"},
 		"Excel":           {"PK\x03\x04....", "Excel"},
 		"QIF":             {"!Type:Bank\nD1/1/2026\n", "QIF"},
@@ -232,8 +232,8 @@ func TestTheLimitsAreExact(t *testing.T) {
 func TestManyShortElementsTakeNoTime(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
-	_, err := statement.Read("x", []byte(sgml+"<OFX><INVSTMTMSGSRSV1>"+strings.Repeat("<A>1</A>\n", 1_000_000)+"</INVSTMTMSGSRSV1></OFX>"))
-	if fault.Of(err) == nil || time.Since(began) > 20*time.Second {
+	_, err := statement.Read("x", []byte(sgml+"<OFX><INVSTMTMSGSRSV1>"+strings.Repeat("<A>1</A>\n", 200_000)+"</INVSTMTMSGSRSV1></OFX>"))
+	if fault.Of(err) == nil || time.Since(began) > 10*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
 }
