@@ -927,6 +927,8 @@ export interface components {
             /** @description What the account held after the last row, if the file doesn't say */
             balance?: string;
             newAccount?: components["schemas"]["NewAccountStruct"];
+            /** @description Leave out what may be double, instead of adding and marking it */
+            skipPossible?: boolean;
         };
         AuthSaidBody: {
             message: string;
