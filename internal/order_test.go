@@ -21,6 +21,7 @@ var order = []string{
 	"internal/id",     // typed identifiers
 	"internal/money",  // exact amounts
 	"internal/access", // who may do what
+	"internal/device", // names of browsers and systems
 
 	"internal/config",             // settings and secrets
 	"internal/platform/telemetry", // logs, request ids
@@ -64,6 +65,7 @@ var standard = map[string][]string{
 	"internal/id":     {"github.com/google/uuid"},
 	"internal/money":  {"github.com/shopspring/decimal"},
 	"internal/access": {},
+	"internal/device": {},
 }
 
 type file struct {
