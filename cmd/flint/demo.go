@@ -179,7 +179,7 @@ func (c demoCmd) listen(ctx context.Context) (net.Listener, error) {
 // config points Flint at the sandbox. Nothing of the environment counts, so that
 // a demo can't reach a real provider or database by accident.
 func (c demoCmd) config(ctx context.Context, dir, origin string, world *sandbox.Server) (app.Config, error) {
-	env := environment(world)
+	env := world.Environment()
 	env["FLINT_ORIGIN"] = origin
 	env["FLINT_STATE"] = dir
 	env["FLINT_NEW_USER_TIER"] = "pro" // there is no till in the demo yet

@@ -38,7 +38,7 @@ func (c sandboxCmd) Run(ctx context.Context) error {
 	if c.Webhooks != "" {
 		world.SetWebhooks(c.Webhooks+tellerWebhook, c.Webhooks+snaptradeWebhook)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"urls": world.URLs(), "environment": environment(world)}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"urls": world.URLs(), "environment": world.Environment()}); err != nil {
 		return fmt.Errorf("print where the sandbox is: %w", err)
 	}
 	<-ctx.Done()
@@ -52,32 +52,3 @@ const (
 	tellerWebhook    = "/api/teller/webhook"
 	snaptradeWebhook = "/api/snaptrade/webhooks"
 )
-
-// environment returns the variables that point Flint at the sandbox.
-func environment(world *sandbox.Server) map[string]string {
-	at, keys := world.URLs(), world.Credentials()
-	secrets := ""
-	for i, s := range keys.TellerSecrets {
-		if i > 0 {
-			secrets += ","
-		}
-		secrets += s
-	}
-	return map[string]string{
-		"TELLER_BASE_URL":         at.Teller,
-		"TELLER_APPLICATION_ID":   keys.TellerApplication,
-		"TELLER_ENVIRONMENT":      "sandbox",
-		"TELLER_CERT_FILE":        keys.TellerCertFile,
-		"TELLER_KEY_FILE":         keys.TellerKeyFile,
-		"TELLER_CA_FILE":          keys.TellerCAFile,
-		"TELLER_SIGNING_KEY":      keys.TellerSigningKey,
-		"TELLER_WEBHOOK_SECRETS":  secrets,
-		"TELLER_CONNECT_SCRIPT":   at.ConnectScript,
-		"SNAPTRADE_BASE_URL":      at.SnapTrade,
-		"SNAPTRADE_CLIENT_ID":     keys.SnapTradeClient,
-		"SNAPTRADE_CONSUMER_KEY":  keys.SnapTradeKey,
-		"SNAPTRADE_PORTAL_ORIGIN": at.Site,
-		"ECB_BASE_URL":            at.ECB + "/stats/eurofxref",
-		"SMTP_URL":                at.SMTP,
-	}
-}
