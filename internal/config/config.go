@@ -60,6 +60,7 @@ func Load(ctx context.Context, env Lookuper, cfg any) error {
 // the next, and then asks it whether it makes sense.
 func load(ctx context.Context, env Lookuper, prefix string, s reflect.Value) []error {
 	var faults []error
+	read := true // every variable of this very struct could be read
 	for i := range s.NumField() {
 		field, value := s.Type().Field(i), s.Field(i)
 		name, options, _ := strings.Cut(field.Tag.Get("env"), ",")
@@ -68,16 +69,13 @@ func load(ctx context.Context, env Lookuper, prefix string, s reflect.Value) []e
 		case !field.IsExported():
 		case name != "":
 			if err := loadField(ctx, env, prefix, name, field, value); err != nil {
-				faults = append(faults, err)
+				faults, read = append(faults, err), false
 			}
 		case value.Kind() == reflect.Struct:
 			faults = append(faults, load(ctx, env, prefix+prefixIn(options), value)...)
 		}
 	}
-	if len(faults) > 0 {
-		return faults
-	}
-	if c, ok := s.Addr().Interface().(Validator); ok {
+	if c, ok := s.Addr().Interface().(Validator); ok && read {
 		if err := c.Validate(); err != nil {
 			faults = append(faults, err)
 		}
