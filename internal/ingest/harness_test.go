@@ -40,29 +40,35 @@ func (c *clock) pass(d time.Duration) { t := c.now().Add(d); c.at.Store(&t) }
 func (c *clock) today() time.Time     { return portfolio.BusinessDay(c.now()) }
 
 // killer ends the statement that it is told to, and all after it, as a killed
-// process would.
+// process would; or it breaks that statement's connection, as a database that is
+// restarted does.
 type killer struct {
-	mu    sync.Mutex
-	after int // statements that still pass; negative: all
+	mu        sync.Mutex
+	after     int // statements that still pass; negative: all
+	terminate func(ctx context.Context, pid uint32)
 }
 
-func (k *killer) arm(after int) {
+func (k *killer) arm(after int, terminate func(context.Context, uint32)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.after = after
+	k.after, k.terminate = after, terminate
 }
 
-func (k *killer) disarm() { k.arm(-1) }
+func (k *killer) disarm() { k.arm(-1, nil) }
 
-// TraceQueryStart hands a dead context to statements after the fatal one.
-func (k *killer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+// TraceQueryStart hands a dead context to statements from the fatal one on.
+func (k *killer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.after < 0 {
+	switch {
+	case k.after < 0:
 		return ctx
-	}
-	if k.after > 0 {
+	case k.after > 0:
 		k.after--
+		return ctx
+	case k.terminate != nil:
+		k.after = -1
+		k.terminate(ctx, conn.PgConn().PID())
 		return ctx
 	}
 	dead, cancel := context.WithCancelCause(ctx)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"flint/internal/activity"
 	"flint/internal/connection"
 	"flint/internal/id"
-	"flint/internal/money"
 	"flint/internal/platform/postgres"
 )
 
@@ -148,29 +146,47 @@ func (l *life) quietSync(trigger string) {
 	l.sync(trigger)
 }
 
-// crash ends a sync at a random step, and lets the lease run out.
+// crash ends a sync at a random step, by an error or a panic, and lets the lease
+// run out.
 func (l *life) crash() {
-	left := l.rng.IntN(11)
-	l.note("crash after step %d", left)
+	left, panics := l.rng.IntN(11), l.rng.IntN(2) == 0
+	l.note("crash after step %d, panic: %v", left, panics)
 	l.onCommit(func(context.Context, string) error {
-		if left--; left < 0 {
-			return errCrash
+		if left--; left >= 0 {
+			return nil
 		}
-		return nil
+		if panics {
+			panic(errCrash)
+		}
+		return errCrash
 	})
+	defer func() {
+		if v := recover(); v != nil && v != any(errCrash) {
+			panic(v)
+		}
+		l.onCommit(nil)
+		l.clock.pass(connection.LeaseTime + time.Second)
+	}()
 	if err := l.ingest.Sync(l.t.Context(), l.connection, connection.TriggerSchedule); err != nil && !errors.Is(err, errCrash) {
 		l.errorf("crashed sync: %v", err)
 	}
-	l.onCommit(nil)
-	l.clock.pass(connection.LeaseTime + time.Second)
 }
 
-// killed ends a sync at a random statement, as kill -9 does.
+// killed ends a sync at a random statement, as kill -9 does, or the connection
+// that the statement goes through.
 func (l *life) killed() {
-	n := l.rng.IntN(60)
-	l.note("killed at statement %d", n)
+	n := l.rng.IntN(40)
+	var terminate func(context.Context, uint32)
+	if l.rng.IntN(2) == 0 {
+		terminate = func(ctx context.Context, pid uint32) {
+			if _, err := postgres.Scalar[bool](ctx, l.pool, `select pg_terminate_backend(@pid, 2000)`, postgres.Args{"pid": int32(pid)}); err != nil { //nolint:gosec // a process id
+				l.errorf("terminate: %v", err)
+			}
+		}
+	}
+	l.note("killed at statement %d, connection alone: %v", n, terminate != nil)
 	l.onCommit(nil)
-	l.kill.arm(n)
+	l.kill.arm(n, terminate)
 	_ = l.ingest.Sync(l.t.Context(), l.connection, connection.TriggerSchedule)
 	l.kill.disarm()
 	l.clock.pass(connection.LeaseTime + time.Second)
@@ -318,104 +334,4 @@ func (l *life) settle() {
 		l.exec(`update connections set last_full_at = null where id = @id`, postgres.Args{"id": l.connection})
 		l.quietSync(connection.TriggerSchedule)
 	}
-}
-
-// seen is a row that people see.
-type seen struct {
-	Account     string
-	Status      string
-	Amount      money.Decimal
-	Date        time.Time
-	Description string
-	Merchant    string
-	Category    string
-	Note        string
-}
-
-func (l *life) check() {
-	l.t.Helper()
-	rows, err := postgres.Many[seen](l.t.Context(), l.pool, `
-		select a.provider_account_id as account, t.status, t.amount, t.date, t.description, t.merchant, t.category, t.note
-		from transactions t join accounts a on a.id = t.account_id
-		where t.user_id = @user and t.deleted_at is null order by t.date, t.description`, postgres.Args{"user": l.user})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	want := slices.DeleteFunc(l.bank.truth(), func(p *payment) bool { return p.deleted })
-	for _, p := range want {
-		i := slices.IndexFunc(rows, func(r seen) bool { return r.Description == p.text })
-		if i < 0 {
-			l.errorf("(a) %s %s (%v) is missing", p.text, p.amount, p.ids)
-			continue
-		}
-		l.compare(p, rows[i])
-		rows = slices.Delete(rows, i, i+1)
-	}
-	for _, r := range rows {
-		l.errorf("(a, e) %s %s %s is shown, but isn't the bank's, or was deleted", r.Status, r.Description, r.Amount)
-	}
-	l.checkBalances()
-	before := l.fingerprint()
-	l.quietSync(connection.TriggerSchedule)
-	if after := l.fingerprint(); after != before {
-		l.errorf("(c) syncing again changed something")
-	}
-}
-
-func (l *life) compare(p *payment, r seen) {
-	l.t.Helper()
-	status := "posted"
-	if p.pending {
-		status = "pending"
-	}
-	if r.Status != status || !r.Amount.Equal(p.amount) || !r.Date.Equal(p.date) || r.Account != "acc"+strconv.Itoa(p.account) {
-		l.errorf("(a) %s is shown as %+v, the bank says %s %s %s", p.text, r, status, p.amount, p.date)
-	}
-	for field, value := range p.edits {
-		got := map[string]string{activity.FieldMerchant: r.Merchant, activity.FieldCategory: r.Category, activity.FieldNote: r.Note}[field]
-		if got != value {
-			l.errorf("(d) the %s of %s is %q, the person wrote %q", field, p.text, got, value)
-		}
-	}
-}
-
-// checkBalances checks (b) and that the dashboard is the sum of the accounts and
-// the last point of the chart.
-func (l *life) checkBalances() {
-	l.t.Helper()
-	sum := money.Zero
-	for i := range l.bank.opening {
-		a, err := postgres.One[struct {
-			Balance, Drift, LastDay money.Decimal
-		}](l.t.Context(), l.pool, `
-			select a.balance, coalesce(a.drift, 0) as drift, (select d.balance from balance_days d where d.account_id = a.id order by d.day desc limit 1) as last_day
-			from accounts a where a.user_id = @user and a.provider_account_id = @id`, postgres.Args{"user": l.user, "id": "acc" + strconv.Itoa(i)})
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		ledger := l.bank.ledger(i)
-		sum = sum.Add(ledger)
-		if !a.Balance.Equal(ledger) || !a.Drift.IsZero() || !a.LastDay.Equal(ledger) {
-			l.errorf("(b) ledger %s: balance %s, drift %s, last day %s", ledger, a.Balance, a.Drift, a.LastDay)
-		}
-	}
-	worth := scalar[money.Decimal](l.person, `select net_worth from wealth where user_id = @user`, postgres.Args{"user": l.user})
-	last := scalar[money.Decimal](l.person, `select net_worth from net_worth_days where user_id = @user order by day desc limit 1`, postgres.Args{"user": l.user})
-	if !worth.Equal(sum) || !last.Equal(sum) {
-		l.errorf("(b) the accounts hold %s, the headline says %s, the chart ends in %s", sum, worth, last)
-	}
-}
-
-// fingerprint is a hash of all that a sync may change and people may see.
-func (l *life) fingerprint() string {
-	l.t.Helper()
-	return scalar[string](l.person, `
-		select md5(
-			(select coalesce(string_agg(md5(t::text), '' order by t.id), '') from transactions t where t.user_id = @user) ||
-			(select coalesce(string_agg(md5(p::text), '' order by p.account_id, p.provider_id), '') from provider_transactions p where p.user_id = @user) ||
-			(select coalesce(string_agg(md5(d::text), '' order by d.account_id, d.day), '') from balance_days d where d.user_id = @user) ||
-			(select coalesce(string_agg(md5(n::text), '' order by n.day), '') from net_worth_days n where n.user_id = @user) ||
-			(select coalesce(string_agg(md5(a::text), '' order by a.id), '') from accounts a where a.user_id = @user) ||
-			(select coalesce(string_agg(md5(w::text), ''), '') from wealth w where w.user_id = @user))`,
-		postgres.Args{"user": l.user})
 }

@@ -171,6 +171,13 @@ func TestABankOfTheSandboxIsReadToTheCent(t *testing.T) {
 	c.pass(time.Hour)
 	p.sync(connection.TriggerWebhook)
 	check("with a tip")
+	order[any](t, "POST", site+e.Enrollment.ID+"/close", map[string]any{"account": "checking"})
+	p.sync(connection.TriggerWebhook)
+	check("with a closed account")
+	open := scalar[int](p, `select count(*)::int from accounts where user_id = @user and status = 'open'`, postgres.Args{"user": p.user})
+	if counted := scalar[int](p, `select counted from wealth where user_id = @user`, postgres.Args{"user": p.user}); counted != open || open != len(p.stored())-1 {
+		t.Errorf("%d accounts count, %d of %d are open", counted, open, len(p.stored()))
+	}
 	order[any](t, "POST", site+e.Enrollment.ID+"/disconnect", map[string]any{"reason": "credentials_invalid"})
 	before := p.stored()
 	p.sync(connection.TriggerPerson)
@@ -251,6 +258,14 @@ func TestABrokerOfTheSandboxIsReadToTheCent(t *testing.T) {
 			c.pass(24 * time.Hour)
 			p.sync(connection.TriggerSchedule)
 			check("a day later")
+
+			// A disabled connection goes on answering; nobody must take that for news.
+			order[any](t, "POST", site+auth+"/disable", nil)
+			before := p.fingerprint()
+			p.sync(connection.TriggerSchedule)
+			if got := p.status(); got != "reauth connection_disabled" || p.fingerprint() != before {
+				t.Errorf("disabled at the broker, the connection is %q", got)
+			}
 		})
 	}
 }
