@@ -42,7 +42,13 @@ export async function go(page, url, path) {
   const here = new URL(page.url())
   if (here.origin !== url || loads(path) || loads(here.pathname) || here.pathname.startsWith("/sign"))
     await page.goto(url + path)
-  else await page.evaluate((p) => history.pushState({}, "", p), path)
+  else {
+    await page.evaluate((p) => {
+      for (const h of document.querySelectorAll("h1")) h.dataset.old = ""
+      history.pushState({}, "", p)
+    }, path)
+    await page.waitForFunction(() => document.querySelector("h1:not([data-old])"))
+  }
   await settled(page)
 }
 

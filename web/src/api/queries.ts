@@ -30,7 +30,7 @@ export function newQueryClient(onSignedOut: () => void): QueryClient {
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
-        staleTime: 30_000,
+        staleTime: 60_000,
         retry: (failures, error) => failures < 3 && mayPass(error),
         retryDelay: patience,
         refetchOnWindowFocus: true,

@@ -6,7 +6,7 @@ import { type KeyboardEvent, type PointerEvent, useId, useMemo, useState } from 
 import { fullDay, shortDay } from "../format/dates"
 import { compactMoney, money, signOf } from "../format/money"
 import { buttonClass } from "../ui/Button"
-import { dateTicks, estimatedRuns, nearest, type Point, plot, step, toPoints } from "./scales"
+import { certainty, dateTicks, estimatedRuns, nearest, type Point, plot, step, toPoints } from "./scales"
 import { useWidth } from "./useWidth"
 
 interface Props {
@@ -15,6 +15,13 @@ interface Props {
   currency: string
   series: { day: string; value: string; quality?: string }[]
   height?: number
+}
+
+// What is said under the picture about days that are reckoned back and not seen.
+const notes = {
+  known: "",
+  partly: "Shaded days are estimates.",
+  estimated: "Days before your first connection are reckoned back, and estimates.",
 }
 
 const left = 0
@@ -77,7 +84,7 @@ export function AreaSeries({ label, currency, series, height = 240 }: Props) {
         )}
       </div>
       <figcaption className="mt-1 flex items-center justify-between gap-3 text-xs text-ink-3">
-        <span>{points.some((p) => p.estimated) ? "Shaded days are estimates." : ""}</span>
+        <span>{notes[certainty(points)]}</span>
         <button
           type="button"
           className={buttonClass("quiet", "sm", "-mr-2 text-xs!")}
@@ -126,7 +133,12 @@ function Drawing({ points, w, h, width, height, currency, at, fade }: DrawingPro
       l.curve(curve)
       a.curve(curve)
     }
-    return { ...p, line: l(points) ?? "", area: a(points) ?? "", runs: estimatedRuns(points) }
+    return {
+      ...p,
+      line: l(points) ?? "",
+      area: a(points) ?? "",
+      runs: certainty(points) === "partly" ? estimatedRuns(points) : [],
+    }
   }, [points, w, h])
   const { x, y } = shape
   const far = (points.at(-1)?.date.getTime() ?? 0) - (points[0]?.date.getTime() ?? 0) > 200 * 86_400_000

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { estimatedRuns, nearest, plot, shares, step, toPoints } from "./scales"
+import { certainty, estimatedRuns, nearest, plot, shares, step, toPoints } from "./scales"
 
 const series = [
   { day: "2026-11-03", value: "30", quality: "complete" },
@@ -41,6 +41,21 @@ describe("a chart", () => {
   })
   it("shades each run of estimated days once", () => {
     expect(estimatedRuns(toPoints(series))).toEqual([[0, 1]])
+  })
+  it("says so instead of shading when nearly all is an estimate", () => {
+    const days = (estimated: number) =>
+      toPoints(
+        Array.from({ length: 20 }, (_, i) => ({
+          day: `2026-11-${String(i + 1).padStart(2, "0")}`,
+          value: "1",
+          quality: i < estimated ? "estimated" : "complete",
+        })),
+      )
+    expect([certainty(days(0)), certainty(days(5)), certainty(days(19))]).toEqual([
+      "known",
+      "partly",
+      "estimated",
+    ])
   })
   it("gives parts their share, and none to debts", () => {
     expect(shares(["75", "25", "-10", ""])).toEqual([75, 25, 0, 0])

@@ -99,3 +99,10 @@ export function dateTicks(x: Plot["x"], width: number): Date[] {
   const room = Math.max(2, Math.min(6, Math.floor(width / 110)))
   return x.ticks(room).filter((d) => x(d) > 24 && x(d) < width - 24)
 }
+
+/** How much of a series is estimated: none, some of it, or so much that shading would only be noise. */
+export function certainty(points: Point[]): "known" | "partly" | "estimated" {
+  const estimated = points.filter((p) => p.estimated).length
+  if (estimated === 0) return "known"
+  return estimated > points.length * 0.9 ? "estimated" : "partly"
+}

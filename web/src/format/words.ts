@@ -9,17 +9,16 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${number.format(n)} ${plurals.select(n) === "one" ? one : many}`
 }
 
+/** Accounts by kind, in the groups that the server's totals are made of, so that rows add up to their heading. */
 export const accountGroups: {
-  kind: "cash" | "credit" | "investment" | "crypto" | "loan"
+  kind: "cash" | "investment" | "crypto" | "debt"
   title: string
   types: AccountType[]
 }[] = [
-  // Accounts kept by hand count as cash in the totals, so they stand with it.
   { kind: "cash", title: "Cash", types: ["bank", "manual"] },
   { kind: "investment", title: "Investments", types: ["investment"] },
   { kind: "crypto", title: "Crypto", types: ["crypto"] },
-  { kind: "credit", title: "Credit cards", types: ["credit"] },
-  { kind: "loan", title: "Loans", types: ["loan"] },
+  { kind: "debt", title: "Debts", types: ["credit", "loan"] },
 ]
 
 const typeNames: Record<AccountType, string> = {

@@ -72,6 +72,7 @@ function total(kind: string, board: Dashboard | undefined) {
   if (kind === "cash") return board.bankBalance
   if (kind === "investment") return board.investmentBalance
   if (kind === "crypto") return board.cryptoValue
+  if (kind === "debt") return board.totalDebts
   return undefined
 }
 

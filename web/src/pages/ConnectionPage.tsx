@@ -210,6 +210,10 @@ function Disconnect({ c }: { c: ConnectionDetail }) {
   )
 }
 
+// One update; a line leads down to the next.
+const step =
+  "relative flex gap-4 not-last:pb-5 not-last:before:absolute not-last:before:top-7 not-last:before:bottom-0 not-last:before:left-[11px] not-last:before:w-px not-last:before:bg-line"
+
 function Timeline({ c }: { c: ConnectionDetail }) {
   const progress = useSync(c.id)
   const runs = c.runs ?? []
@@ -218,9 +222,9 @@ function Timeline({ c }: { c: ConnectionDetail }) {
       {runs.length === 0 && !c.syncing ? (
         <p className="text-ink-2">The first update hasn’t run yet.</p>
       ) : (
-        <ol className="relative space-y-5 before:absolute before:top-2 before:bottom-2 before:left-[11px] before:w-px before:bg-line">
+        <ol>
           {c.syncing && !runs.some((r) => !r.finishedAt) && (
-            <li className="relative flex gap-4">
+            <li className={step}>
               <Dot outcome={null} />
               <p className="min-w-0 flex-1">
                 <span className="block font-medium">Now</span>
@@ -229,7 +233,7 @@ function Timeline({ c }: { c: ConnectionDetail }) {
             </li>
           )}
           {runs.map((r) => (
-            <li key={r.id} className="relative flex gap-4">
+            <li key={r.id} className={step}>
               <Dot outcome={r.finishedAt ? r.outcome : null} />
               <div className="min-w-0 flex-1">
                 <p className="flex flex-wrap justify-between gap-x-4">
@@ -263,7 +267,7 @@ function Dot({ outcome }: { outcome: SyncRun["outcome"] }) {
     <span
       aria-hidden="true"
       className={clsx(
-        "z-10 mt-px inline-flex size-[23px] shrink-0 items-center justify-center rounded-full ring-4 ring-card [&_svg]:size-3.5",
+        "z-10 mt-px inline-flex size-[23px] shrink-0 items-center justify-center rounded-full [&_svg]:size-3.5",
         outcome === "succeeded" && "bg-up-soft text-up",
         outcome === "failed" && "bg-down-soft text-down",
         outcome !== "succeeded" && outcome !== "failed" && "bg-accent-soft text-accent",

@@ -14,7 +14,7 @@ export function Pill({ tone = "plain", dot, children }: { tone?: Tone; dot?: boo
   return (
     <span
       className={clsx(
-        "inline-flex h-6 items-center gap-1.5 rounded-full px-2.5 text-xs font-medium whitespace-nowrap",
+        "inline-flex h-6 items-center gap-1.5 rounded-full px-2.5 text-xs font-medium tracking-normal whitespace-nowrap",
         tones[tone],
       )}
     >
