@@ -15,6 +15,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/activity"
+	"flint/internal/audit"
 	"flint/internal/config"
 	"flint/internal/connection"
 	"flint/internal/envelope"
@@ -130,7 +131,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	a.Web = web.New(cfg.Web)
 	mountOwn(a.Web, cfg, pool)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		a.Identity, a.Sessions, connections, wealth, transactions, a.hub, inbox,
+		audit.NewLog(pool), a.Identity, a.Sessions, connections, wealth, transactions, a.hub, inbox,
 	} {
 		feature.Operations(a.Web)
 	}

@@ -9,6 +9,9 @@
 //
 // The request id and the address come from the context, where the web server
 // put them. Entries are only ever added; this package has no way to change one.
+//
+// People read what concerns them, in plain words: GET /api/security/log, made of
+// the table of names in names.go. Every verb has a name there.
 package audit
 
 import (
@@ -41,6 +44,7 @@ type Line struct {
 	ActorID   id.User
 	ActorKind string // person, system or anonymous
 	ActorName string // the job's name, for a system actor
+	SubjectID id.User
 	Verb      string
 	Object    string
 	RequestID string
@@ -58,9 +62,15 @@ var verb = regexp.MustCompile(`^[a-z][a-z_]*\.[a-z][a-z_]*$`)
 // Record stores e in tx as done at now. An entry that says too little or too
 // much is an error, and with it the change fails.
 func Record(ctx context.Context, tx pgx.Tx, now time.Time, e Entry) error {
+	_, err := Write(ctx, tx, now, e)
+	return err
+}
+
+// Write is Record for those who refer to the entry later. It returns its id.
+func Write(ctx context.Context, tx pgx.Tx, now time.Time, e Entry) (id.Entry, error) {
 	detail, err := e.check()
 	if err != nil {
-		return fmt.Errorf("audit %q: %w", e.Verb, err)
+		return id.Entry{}, fmt.Errorf("audit %q: %w", e.Verb, err)
 	}
 	kind, actor := "anonymous", id.User{}
 	switch {
@@ -73,13 +83,14 @@ func Record(ctx context.Context, tx pgx.Tx, now time.Time, e Entry) error {
 	if a := telemetry.Address(ctx); a.IsValid() {
 		address = a.String()
 	}
+	entry := id.New[id.Entry]()
 	if err := insert(ctx, tx, row{
-		id: id.New[id.Entry](), at: now, actor: actor, kind: kind, name: e.Actor.System, subject: e.Subject,
+		id: entry, at: now, actor: actor, kind: kind, name: e.Actor.System, subject: e.Subject,
 		verb: e.Verb, object: e.Object, request: telemetry.RequestID(ctx), address: address, detail: detail,
 	}); err != nil {
-		return fmt.Errorf("audit %q: %w", e.Verb, err)
+		return id.Entry{}, fmt.Errorf("audit %q: %w", e.Verb, err)
 	}
-	return nil
+	return entry, nil
 }
 
 // check returns the detail as JSON, or why the entry can't be kept.

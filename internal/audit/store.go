@@ -36,10 +36,12 @@ func insert(ctx context.Context, tx pgx.Tx, r row) error {
 }
 
 // Page says which entries to list: at most Limit of them (1 to 200), older than
-// the entry Before, or the newest ones if Before is zero.
+// the entry Before, or the newest ones if Before is zero; only those with one of
+// the Verbs, unless Verbs is nil.
 type Page struct {
 	Before id.Entry
 	Limit  int
+	Verbs  []string
 }
 
 // ListFor returns the entries that concern subject, newest first. The last
@@ -49,16 +51,30 @@ func ListFor(ctx context.Context, db postgres.DB, subject id.User, p Page) ([]Li
 	// Entries of one moment are told apart by their id, so none is skipped or
 	// shown twice when a page ends between them.
 	lines, err := postgres.Many[Line](ctx, db, `
-		select id, at, actor_id, actor_kind, actor_name, verb, object, request_id, address, detail
+		select id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail
 		from audit_entries
-		where subject_id = @subject
+		where subject_id = @subject and (@verbs::text[] is null or verb = any(@verbs))
 		  and (@before::uuid is null
 		       or (at, id) < (select at, id from audit_entries where id = @before and subject_id = @subject))
 		order by at desc, id desc
 		limit @limit`,
-		postgres.Args{"subject": subject, "before": p.Before, "limit": p.Limit})
+		postgres.Args{"subject": subject, "before": p.Before, "limit": p.Limit, "verbs": p.Verbs})
 	if err != nil {
 		return nil, fmt.Errorf("list audit entries: %w", err)
 	}
 	return lines, nil
+}
+
+// Find returns one entry, or fault.ErrNotFound.
+func Find(ctx context.Context, db postgres.DB, entry id.Entry) (Line, error) {
+	return postgres.One[Line](ctx, db, `
+		select id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail
+		from audit_entries where id = @entry`, postgres.Args{"entry": entry})
+}
+
+// Happened reports whether something with this verb has ever concerned subject.
+func Happened(ctx context.Context, db postgres.DB, subject id.User, verb string) (bool, error) {
+	return postgres.Scalar[bool](ctx, db, `
+		select exists (select from audit_entries where subject_id = @subject and verb = @verb)`,
+		postgres.Args{"subject": subject, "verb": verb})
 }

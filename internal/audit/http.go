@@ -1,0 +1,82 @@
+package audit
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flint/internal/access"
+	"flint/internal/id"
+	"flint/internal/platform/web"
+)
+
+// Log shows people what concerns them.
+type Log struct{ pool *pgxpool.Pool }
+
+// NewLog returns a Log of the entries in pool.
+func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool} }
+
+type logIn struct {
+	Area   string   `query:"area" enum:"sign-in,account,connections,data" doc:"Only events of this kind"`
+	Cursor id.Entry `query:"cursor" doc:"nextCursor of the page before"`
+	Limit  int      `query:"limit" minimum:"1" maximum:"100" default:"50"`
+}
+
+// event is an entry as its subject may see it, built field by field.
+type event struct {
+	ID      id.Entry  `json:"id" format:"uuid"`
+	At      time.Time `json:"at"`
+	Event   string    `json:"event" doc:"For programs, such as session.start; new ones may come"`
+	Title   string    `json:"title" doc:"For people, such as Signed in"`
+	Detail  string    `json:"detail" doc:"A sentence more, or empty"`
+	Area    Area      `json:"area" enum:"sign-in,account,connections,data"`
+	By      string    `json:"by" enum:"you,flint,support,unknown" doc:"unknown: somebody who wasn't signed in"`
+	Device  string    `json:"device" doc:"Such as Firefox on Linux; empty if there was none"`
+	Address string    `json:"address" doc:"IP address it came from; empty if there was none"`
+}
+
+type logOut struct {
+	Body struct {
+		Entries    []event   `json:"entries"`
+		NextCursor *id.Entry `json:"nextCursor" format:"uuid"`
+	}
+}
+
+func eventOf(l Line) event {
+	n := NameOf(l.Verb)
+	e := event{
+		ID: l.ID, At: l.At, Event: l.Verb, Title: n.Title, Detail: l.Says(), Area: n.Area, By: l.By(),
+		Device: l.Device(), Address: l.Address,
+	}
+	if e.By == "support" { // where our own people sit is theirs
+		e.Address, e.Device = "", ""
+	}
+	return e
+}
+
+// Operations declares the person's security log.
+func (g *Log) Operations(api *web.Server) {
+	web.Handle(api, web.Op{
+		Method: "GET", Path: "/api/security/log", Summary: "List what happened to your account", Tag: "security",
+		Description: "Newest first. Every sign-in, refused attempt and change that concerns the person who asks, and nobody else's.",
+		Needs:       access.SignedIn, Limit: "data",
+	}, g.list)
+}
+
+func (g *Log) list(ctx context.Context, in *logIn) (*logOut, error) {
+	lines, err := ListFor(ctx, g.pool, access.From(ctx).User, Page{Before: in.Cursor, Limit: in.Limit + 1, Verbs: verbsOf(Area(in.Area))})
+	if err != nil {
+		return nil, err
+	}
+	out := &logOut{}
+	out.Body.Entries = []event{}
+	for i, l := range lines {
+		if i == in.Limit { // one more than asked for: there is another page
+			out.Body.NextCursor = &lines[i-1].ID
+			break
+		}
+		out.Body.Entries = append(out.Body.Entries, eventOf(l))
+	}
+	return out, nil
+}

@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"flint/internal/device"
+)
+
+// Area is the part of a person's life with Flint that an event belongs to.
+type Area string
+
+// The areas of events.
+const (
+	SignIn      Area = "sign-in"
+	Account     Area = "account"
+	Connections Area = "connections"
+	Data        Area = "data"
+	internal    Area = "" // concerns nobody
+)
+
+// Name is how people read a verb. Words says what a value in the detail means;
+// a value without words isn't shown, so nothing from a detail appears unless it
+// was put here on purpose. Shows names the one detail that is shown as it is.
+type Name struct {
+	Verb  string
+	Area  Area
+	Title string
+	Words map[string]map[string]string // detail, value: words
+	Shows string
+}
+
+// Names is the table of all verbs. A new verb needs a line here; a test finds
+// those that have none.
+func Names() []Name {
+	how := map[string]map[string]string{"how": {
+		"password": "with your password", "link": "with a link from a mail", "passkey": "with a passkey",
+		"totp": "with your password and an authenticator code", "backup_code": "with your password and a backup code",
+	}}
+	refused := map[string]map[string]string{"reason": {
+		"password": "The password was wrong.", "factor": "The second step failed.", "code": "The code was wrong.",
+	}}
+	ended := map[string]map[string]string{"reason": {
+		"signed_out": "You signed out.", "revoked": "Signed out from the list of devices.",
+		"replaced": "Another sign-in in the same browser took its place.",
+		"reuse":    "Its key was used twice, so it may have been copied.",
+		"banned":   "The account was closed to sign-ins.", "password": "The password changed.",
+		"factor": "The second step changed.", "email": "The change of the e-mail address was undone.",
+	}}
+	return []Name{
+		{"session.start", SignIn, "Signed in", how, ""},
+		{"session.refuse", SignIn, "A sign-in was refused", refused, ""},
+		{"session.end", SignIn, "A device was signed out", ended, ""},
+		{"session.reuse", SignIn, "A copied sign-in was stopped", nil, ""},
+		{"session.step_up", SignIn, "You proved again that it's you", how, ""},
+		{"session.refuse_step_up", SignIn, "A proof that it's you was refused", refused, ""},
+		{"session.issue_link", SignIn, "A sign-in link was made for you", nil, ""},
+		{"session.ask_link", SignIn, "A sign-in link was asked for", nil, ""},
+
+		{"account.register", Account, "The account was opened", nil, ""},
+		{"account.register_again", Account, "Somebody tried to open an account with your address", nil, ""},
+		{"account.admit", Account, "The account was set up for you", nil, ""},
+		{"account.invite", Account, "You were invited to open an account", nil, ""},
+		{"account.ban", Account, "The account was closed to sign-ins", nil, ""},
+		{"password.ask_reset", Account, "A new password was asked for", nil, ""},
+		{"password.refuse", Account, "A change of the password was refused", refused, ""},
+		{"password.setup", Account, "A password was chosen", nil, ""},
+		{"password.reset", Account, "The password was reset by mail", nil, ""},
+		{"password.change", Account, "The password was changed", nil, ""},
+		{"email.confirm", Account, "The e-mail address was confirmed", nil, ""},
+		{"email.resend", Account, "Another confirmation mail was asked for", nil, ""},
+		{"email.ask_change", Account, "A change of the e-mail address was asked for", nil, ""},
+		{"email.change", Account, "The e-mail address was changed", nil, ""},
+		{"email.undo_change", Account, "The change of the e-mail address was undone", nil, ""},
+
+		{"connection.link", Connections, "An institution was connected", nil, "institution"},
+		{"connection.reconnect", Connections, "An institution was reconnected", nil, "institution"},
+		{"connection.refresh", Connections, "A refresh was asked for", nil, ""},
+		{"connection.remove", Connections, "An institution was disconnected", nil, "institution"},
+
+		{"account.change", Data, "An account was renamed, shown or hidden", nil, ""},
+		{"transaction.edit", Data, "A transaction was edited", nil, ""},
+		{"transaction.delete", Data, "A transaction was deleted", nil, ""},
+		{"import.bring", Data, "A statement was uploaded", nil, ""},
+		{"import.map", Data, "A statement's columns were named", nil, ""},
+		{"import.apply", Data, "A statement was imported", nil, ""},
+		{"import.undo", Data, "An import was undone", nil, ""},
+
+		{"signing_key.create", internal, "A signing key was made", nil, ""},
+	}
+}
+
+// NameOf returns how people read verb. One that isn't in the table is shown as
+// something that happened, without its detail: rather that than not at all.
+func NameOf(verb string) Name {
+	for _, n := range Names() {
+		if n.Verb == verb {
+			return n
+		}
+	}
+	return Name{Verb: verb, Area: Account, Title: "Something was changed"}
+}
+
+// verbsOf returns the verbs of an area; nil, which is all of them, if area is
+// empty.
+func verbsOf(area Area) []string {
+	if area == "" {
+		return nil
+	}
+	verbs := []string{}
+	for _, n := range Names() {
+		if n.Area == area {
+			verbs = append(verbs, n.Verb)
+		}
+	}
+	return verbs
+}
+
+// Says returns in words what l's detail adds to its title, perhaps nothing.
+func (l Line) Says() string {
+	name := NameOf(l.Verb)
+	var said []string
+	if text, _ := l.Detail[name.Shows].(string); text != "" {
+		said = append(said, text)
+	}
+	for detail, meaning := range name.Words {
+		value, _ := l.Detail[detail].(string)
+		if w := meaning[value]; w != "" {
+			said = append(said, w)
+		}
+	}
+	slices.Sort(said)
+	return strings.Join(said, " ")
+}
+
+// Device names the device that l tells of: "Firefox on Linux". It is empty if l
+// tells of none.
+func (l Line) Device() string {
+	agent, ok := l.Detail["device"].(string)
+	if !ok {
+		return ""
+	}
+	return device.Of(agent).String()
+}
+
+// By says who did it, as seen by the person concerned: you, flint, support or
+// unknown (somebody who wasn't signed in).
+func (l Line) By() string {
+	switch {
+	case l.ActorKind == "system":
+		return "flint"
+	case l.ActorKind != "person":
+		return "unknown"
+	case l.ActorID == l.SubjectID:
+		return "you"
+	}
+	return "support"
+}
