@@ -11,7 +11,7 @@ import (
 	"flint/internal/platform/web"
 )
 
-const tag = "Connections"
+const tag = "connections"
 
 // Operations declares the operations of connections.
 func (s *Service) Operations(server *web.Server) {

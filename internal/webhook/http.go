@@ -19,7 +19,7 @@ func (s *Service) Operations(server *web.Server) {
 		{"/api/webhooks/snaptrade", "snaptrade-webhook-old", "Take a delivery of SnapTrade, at its former address", s.handler(s.snaptrade())},
 	} {
 		web.Raw(server, web.Op{
-			Method: "POST", Path: door.path, ID: door.id, Summary: door.summary, Tag: "Webhooks",
+			Method: "POST", Path: door.path, ID: door.id, Summary: door.summary, Tag: "webhooks",
 			Description: "Signed by the provider. A delivery is acted on once, however often it comes.",
 			Needs:       access.Public, Limit: "webhook", MaxBody: 64 << 10, CrossSite: true, In: map[string]any{}, Out: map[string]bool{},
 		}, door.handler)
