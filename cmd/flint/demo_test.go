@@ -1,0 +1,275 @@
+package main_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"flint/internal/money"
+)
+
+// quick is how soon a demo must be there again (promise R7: the API serves
+// within five seconds). The race detector and the machines of CI get more.
+func quick() time.Duration {
+	if raceDetector {
+		return 20 * time.Second
+	}
+	return 5 * time.Second
+}
+
+func TestAScriptIsToldInOneLineWhereTheDemoIs(t *testing.T) {
+	t.Parallel()
+	f, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("furnished and ready after %s", f.took.Round(time.Millisecond))
+	if len(f.lines) != 1 {
+		t.Errorf("it printed %d lines: %q", len(f.lines), f.lines)
+	}
+	r := f.first
+	if !strings.HasPrefix(r.URL, "http://localhost:") || !strings.HasPrefix(r.LoginURL, r.URL+"/signin/link#") ||
+		r.Email != "alex@example.com" || len(r.Password) < 20 || !strings.HasPrefix(r.Database, "postgres://") ||
+		!strings.HasPrefix(r.Sandbox, "http://127.0.0.1:") {
+		t.Errorf("it said %+v", r)
+	}
+}
+
+func TestTheLoginLinkSignsInOnceAndOnlyOnce(t *testing.T) {
+	t.Parallel()
+	d := start(t, demoDir(t))
+	_, token, _ := strings.Cut(d.ready.LoginURL, "#")
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := newClient(d.ready.URL)
+	browser.origin, browser.http.Jar = d.ready.URL, jar
+	status, header, text, err := browser.call(http.MethodPost, "/api/auth/link", map[string]string{"token": token})
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("the link: %d %s (%v)", status, text, err)
+	}
+	for _, cookie := range header.Values("Set-Cookie") {
+		if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") {
+			t.Errorf("the cookie %q can be read or sent by others", strings.SplitN(cookie, "=", 2)[0])
+		}
+	}
+	var owner struct{ Email string }
+	browser.get(t, "/api/auth/user", &owner)
+	if owner.Email != d.ready.Email {
+		t.Errorf("%q is signed in", owner.Email)
+	}
+	status, header, text, err = newClient(d.ready.URL).call(http.MethodPost, "/api/auth/link", map[string]string{"token": token})
+	if err != nil || status < 400 || status >= 500 || len(header.Values("Set-Cookie")) > 0 || strings.Contains(string(text), "AccessToken") {
+		t.Errorf("the link, used again: %d %s (%v)", status, text, err)
+	}
+}
+
+func TestTheDemosFiguresAreTheWorldsToTheCent(t *testing.T) {
+	t.Parallel()
+	d := start(t, demoDir(t))
+	flint := d.signIn(t)
+	agree(t, d, flint)
+	var now dashboard
+	flint.get(t, "/api/dashboard", &now)
+	wholeList(t, d, flint, now.Accounts[0].ID)
+	kinds := map[string]int{}
+	for _, a := range now.Accounts {
+		kinds[a.Type]++
+	}
+	if len(now.Accounts) < 10 || kinds["bank"] == 0 || kinds["credit"] == 0 || kinds["loan"] != 1 || kinds["investment"] == 0 || kinds["crypto"] == 0 {
+		t.Errorf("the household isn't rich: %v", kinds)
+	}
+	broken := 0
+	for _, a := range now.Accounts {
+		if a.NeedsReconnection {
+			broken++
+		}
+	}
+	if broken == 0 {
+		t.Error("nothing is broken: the demo shows what that looks like")
+	}
+}
+
+// wholeList reads an account's transactions page by page: each is there once,
+// the newest first, and they add up to what the first page says.
+func wholeList(t *testing.T, d *demo, flint *client, of string) {
+	t.Helper()
+	b := openBooks(t, d, flint)
+	n, sum := b.transactions(t, of)
+	seen, added, last := map[string]bool{}, money.Zero, "9999-12-31"
+	for _, x := range b.list(t, url.Values{"accountId": {of}}) {
+		if seen[x.ID] || x.Date > last {
+			t.Errorf("transaction %s of %s comes twice, or after one of %s", x.ID, x.Date, last)
+		}
+		seen[x.ID], last, added = true, x.Date, added.Add(x.Amount)
+	}
+	if len(seen) != n || !added.Equal(sum) {
+		t.Errorf("%d transactions are listed, and add up to %s; there are %d, of %s", len(seen), added, n, sum)
+	}
+}
+
+func TestASecondStartKeepsTheDataAndIsQuick(t *testing.T) {
+	t.Parallel()
+	dir := demoDir(t)
+	first := start(t, dir)
+	flint := first.signIn(t)
+	note := map[string]string{"note": "kept over the restart"}
+	var page struct{ Transactions []transaction }
+	flint.get(t, "/api/transactions?limit=1", &page)
+	flint.must(t, http.MethodPatch, "/api/transactions/"+page.Transactions[0].ID, note, nil)
+	var before, after dashboard
+	flint.get(t, "/api/dashboard", &before)
+	if err := first.terminate(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	second := start(t, dir)
+	if took := time.Since(began); took > quick() {
+		t.Errorf("ready after %s", took)
+	} else {
+		t.Logf("ready after %s", took.Round(time.Millisecond))
+	}
+	if second.ready.Password != first.ready.Password {
+		t.Error("the owner has another password")
+	}
+	flint = second.signIn(t)
+	flint.get(t, "/api/dashboard", &after)
+	if after.TotalBalance == nil || before.TotalBalance == nil || !after.TotalBalance.Amount.Equal(before.TotalBalance.Amount) {
+		t.Errorf("net worth was %v and is %v", before.TotalBalance, after.TotalBalance)
+	}
+	var noted struct {
+		Transactions []struct{ ID, Note string }
+	}
+	flint.get(t, "/api/transactions?q=kept+over", &noted)
+	if len(noted.Transactions) != 1 || noted.Transactions[0].ID != page.Transactions[0].ID {
+		t.Errorf("the note is on %v", noted.Transactions)
+	}
+}
+
+func TestResetBeginsAnew(t *testing.T) {
+	t.Parallel()
+	dir := demoDir(t)
+	f, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, dir, "--reset")
+	if d.ready.Password == f.first.Password {
+		t.Error("the owner has the password of before")
+	}
+	agree(t, d, d.signIn(t))
+}
+
+func TestResetLeavesAFolderAloneThatHoldsNoDemo(t *testing.T) {
+	t.Parallel()
+	dir := emptyDir(t)
+	photo := filepath.Join(dir, "photo.jpg")
+	if err := os.WriteFile(photo, []byte("dear to somebody"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, "holds no demo", "--reset")
+	if _, err := os.Stat(photo); err != nil {
+		t.Errorf("it removed what isn't its: %v", err)
+	}
+}
+
+func TestASecondDemoOnTheSameStateSaysSoAndHarmsNothing(t *testing.T) {
+	t.Parallel()
+	dir := demoDir(t)
+	d := start(t, dir)
+	refused(t, dir, "running")
+	refused(t, dir, "running", "--reset")
+	agree(t, d, d.signIn(t))
+}
+
+// refused starts a demo that must end by itself with one sentence.
+func refused(t *testing.T, dir, because string, args ...string) {
+	t.Helper()
+	d, err := launch(dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.kill()
+	select {
+	case <-d.ended:
+	case <-time.After(graceful):
+		t.Fatal("it didn't end")
+	}
+	said := strings.TrimSpace(d.complaint())
+	var exit *exec.ExitError
+	if !errors.As(d.err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("it ended with %v", d.err)
+	}
+	if strings.Contains(said, "\n") || !strings.HasPrefix(said, "flint: ") || !strings.Contains(said, because) || !strings.Contains(said, dir) {
+		t.Errorf("it said %q", said)
+	}
+	if lines := d.printed(); len(lines) > 0 {
+		t.Errorf("a script would read %q", lines)
+	}
+}
+
+func TestEndingTheDemoEndsEverything(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*demo) error{
+		"asked to":  (*demo).terminate,
+		"by kill 9": func(d *demo) error { d.kill(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := demoDir(t)
+			d := start(t, dir)
+			pid := serverOf(t, dir)
+			if err := end(d); err != nil {
+				t.Error(err)
+			}
+			soon(t, graceful, "the database server ends", func() (bool, string) {
+				return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH), "process " + strconv.Itoa(pid)
+			})
+			soon(t, graceful, "no process is left in the folder", func() (bool, string) {
+				left := living(dir)
+				return len(left) == 0, strings.Join(left, ", ")
+			})
+		})
+	}
+}
+
+// serverOf returns the process id of the database server of the demo in dir.
+func serverOf(t *testing.T, dir string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "postgres", "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil || syscall.Kill(pid, 0) != nil {
+		t.Fatalf("no server runs as process %q", first)
+	}
+	return pid
+}
+
+// living lists the processes that work in dir, where that can be seen.
+func living(dir string) []string {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	var list []string
+	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	for _, link := range links {
+		if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, dir) {
+			list = append(list, link+" "+at)
+		}
+	}
+	return list
+}
