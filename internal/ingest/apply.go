@@ -149,7 +149,8 @@ func (a *application) remark(ctx context.Context) error {
 		if f.Window != nil {
 			w = w.advance(a.outcomes[i].All, len(f.Records), *f.Window, f.Waterline, today)
 		}
-		if f.Told.Balance != nil && f.Told.Holds == nil && (acc.OpeningBalance != nil || len(f.Records) > 0) {
+		ledger := f.Told.Balance != nil && f.Told.Kind != portfolio.Investment && f.Told.Kind != portfolio.Crypto && acc.SnapshotID.IsZero()
+		if ledger && (acc.OpeningBalance != nil || len(f.Records) > 0) {
 			opening := f.Told.Balance.Sub(posted[acc.ID])
 			if acc.OpeningBalance != nil {
 				opening = *acc.OpeningBalance

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"flint/internal/connection"
 	"flint/internal/fault"
 	"flint/internal/id"
@@ -47,6 +49,9 @@ func judge(c connection.Connection, err error, now time.Time) verdict {
 	}
 	failures := c.ConsecutiveFailures + 1
 	v.next = now.Add(backoff(failures))
+	if refused(err) {
+		v.code = "apply_" + postgresCode(err)
+	}
 	if errors.Is(err, errSwitchedOff) {
 		v.class, v.code = outbound.ProviderDown, "switched_off"
 	}
@@ -122,4 +127,20 @@ func nextSync(c id.Connection, interval time.Duration, now time.Time) time.Time 
 // nothing to record.
 func lost(err error) bool {
 	return errors.Is(err, connection.ErrLeaseLost) || errors.Is(err, connection.ErrEnded) || errors.Is(err, fault.ErrNotFound)
+}
+
+// refused reports whether the database didn't take what a provider said: a value
+// out of range, a row twice, a character that no text may hold. Trying again at
+// once wouldn't help, so it is recorded like an answer that can't be read. Every
+// other trouble with the database is the job's to repeat.
+func refused(err error) bool {
+	code := postgresCode(err)
+	return len(code) == 5 && (code[:2] == "21" || code[:2] == "22" || code[:2] == "23")
+}
+
+func postgresCode(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
 }

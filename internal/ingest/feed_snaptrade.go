@@ -74,11 +74,12 @@ func (s *SnapTradeFeed) account(ctx context.Context, user snaptrade.User, c conn
 	}
 	if a.Holdings.InitialDone && !a.Holdings.Unavailable {
 		p.Phase = PhasePositions
-		if err := s.holdings(ctx, user, a, &f, p); err != nil {
+		if err := s.holdings(ctx, user, a, &f, p); missing(&f, err) != nil {
 			return f, err
 		}
 		progress(*p)
-	} else if a.Holdings.Unavailable && a.Total != nil {
+	}
+	if f.Told.Holds == nil && a.Total != nil {
 		f.Told.Balance, f.Told.AsOf = rounded(&a.Total.Amount, moneyPlaces), s.now()
 	}
 	if !a.Transactions.InitialDone {
@@ -92,7 +93,7 @@ func (s *SnapTradeFeed) account(ctx context.Context, user snaptrade.User, c conn
 		}
 	}
 	p.Phase = PhaseTransactions
-	return f, s.activities(ctx, user, a, snaptradeFrom(mark), &f, p, progress)
+	return f, missing(&f, s.activities(ctx, user, a, snaptradeFrom(mark), &f, p, progress))
 }
 
 func (s *SnapTradeFeed) holdings(ctx context.Context, user snaptrade.User, a snaptrade.Account, f *FetchedAccount, p *Progress) error {

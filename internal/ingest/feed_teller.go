@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -62,14 +63,14 @@ func (t *TellerFeed) account(ctx context.Context, token config.Secret, c connect
 	}
 	if a.Links.Transactions != "" {
 		if err := t.transactions(ctx, token, a, plan, &f, p, progress); err != nil {
-			return f, closed(&f, err)
+			return f, missing(&f, err)
 		}
 	}
 	if a.Links.Balances != "" {
 		p.Calls++
 		b, err := t.client.Balances(ctx, token, a.ID)
 		if err != nil {
-			return f, closed(&f, err)
+			return f, missing(&f, err)
 		}
 		f.Told.AsOf = t.now()
 		tellerBalances(&f.Told, b)
@@ -77,14 +78,18 @@ func (t *TellerFeed) account(ctx context.Context, token config.Secret, c connect
 	return f, nil
 }
 
-// closed takes "this account is closed" as an answer and returns every other
-// error.
-func closed(f *FetchedAccount, err error) error {
-	if e := outbound.Of(err); e != nil && (e.Status == 410 || strings.HasPrefix(e.Code, "account.closed")) {
-		f.Told.Closed, f.Window, f.Records = true, nil, nil
-		return nil
+// missing takes "this account is closed" and "there is no such thing" as answers
+// about one account, and returns every other error. What wasn't told stays as it
+// was.
+func missing(f *FetchedAccount, err error) error {
+	e := outbound.Of(err)
+	if e == nil || e.Class != outbound.NotFound {
+		return err
 	}
-	return err
+	if e.Status == http.StatusGone || strings.HasPrefix(e.Code, "account.closed") {
+		f.Told.Closed, f.Window, f.Records = true, nil, nil
+	}
+	return nil
 }
 
 // transactions walks the pages from the newest back to the window's first day.
@@ -119,8 +124,8 @@ func (t *TellerFeed) transactions(ctx context.Context, token config.Secret, a te
 
 func tellerAccount(a teller.Account, c connection.Connection) portfolio.Told {
 	told := portfolio.Told{
-		ProviderID: a.ID, Name: a.Name, Institution: a.Institution.Name, Kind: portfolio.Bank, Subtype: a.Subtype,
-		Currency: a.Currency, Mask: a.LastFour, Closed: a.Status == "closed",
+		ProviderID: a.ID, Name: clip(a.Name), Institution: clip(a.Institution.Name), Kind: portfolio.Bank, Subtype: clip(a.Subtype),
+		Currency: a.Currency, Mask: lastFour(a.LastFour), Closed: a.Status == "closed",
 	}
 	if told.Institution == "" {
 		told.Institution = c.InstitutionName

@@ -114,7 +114,26 @@ func (s *Service) sync(ctx context.Context, lease connection.Lease, trigger stri
 	}
 	watch.last.Phase = PhaseApplying
 	watch.see(watch.last)
-	return s.apply(ctx, lease, r, plan, fetched, watch.last)
+	fetched.Accounts = once(fetched.Accounts)
+	if err = s.apply(ctx, lease, r, plan, fetched, watch.last); refused(err) {
+		return s.failed(ctx, lease, r, watch.last, err)
+	}
+	return err
+}
+
+// once drops accounts that a provider lists twice; the last copy stays.
+func once(accounts []FetchedAccount) []FetchedAccount {
+	last := map[string]int{}
+	for i, f := range accounts {
+		last[f.Told.ProviderID] = i
+	}
+	var out []FetchedAccount
+	for i, f := range accounts {
+		if last[f.Told.ProviderID] == i {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // plan decides how far back to read.

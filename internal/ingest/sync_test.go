@@ -373,3 +373,30 @@ func TestDueConnectionsAreQueuedOnce(t *testing.T) {
 		t.Errorf("queued %v", jobs)
 	}
 }
+
+// What the database can't hold is the provider's fault or ours, but never a loop:
+// it is set aside like everything that isn't understood, and changes nothing.
+func TestAnAnswerThatCannotBeStoredIsSetAside(t *testing.T) {
+	t.Parallel()
+	bank := &answers{accounts: []ingest.FetchedAccount{told("a", "1111", "10", "t1 posted 2026-03-10 -5 COFFEE")}}
+	p := newWorld(t).join(t, newClock(noon()), bank)
+	p.sync(connection.TriggerLink)
+	before := p.fingerprint()
+	bank.accounts = []ingest.FetchedAccount{told("a", "1111", "99", "t1 posted 2026-03-10 -5 CO\x00EE")}
+	for range 3 {
+		p.sync(connection.TriggerSchedule)
+	}
+	if got := p.status(); got != "quarantined apply_22021" || p.fingerprint() != before {
+		t.Errorf("the connection is %q", got)
+	}
+}
+
+func TestAnAccountListedTwiceIsOne(t *testing.T) {
+	t.Parallel()
+	bank := &answers{accounts: []ingest.FetchedAccount{told("a", "1111", "10"), told("a", "1111", "12")}}
+	p := newWorld(t).join(t, newClock(noon()), bank)
+	p.sync(connection.TriggerLink)
+	if len(p.stored()) != 1 || p.netWorth() != "12" {
+		t.Errorf("%+v, net worth %s", p.stored(), p.netWorth())
+	}
+}

@@ -94,6 +94,12 @@ func (a Account) Title() string {
 	return a.Name
 }
 
+// holds reports whether a's past follows from what it holds: a change of cash
+// there says nothing about its worth.
+func (a Account) holds() bool {
+	return !a.SnapshotID.IsZero() || a.Kind == Investment || a.Kind == Crypto
+}
+
 // counts reports whether the account is part of the totals: it is shown and open.
 func (a Account) counts() bool { return !a.Hidden && a.Status == Open }
 

@@ -42,7 +42,7 @@ func (r *rebuild) history(ctx context.Context, stories []Story) error {
 			continue
 		}
 		var points []Point
-		if a.SnapshotID.IsZero() {
+		if !a.holds() {
 			points = r.ledgerPoints(a, s)
 		} else if points, err = r.holdingPoints(ctx, a, s, firsts[a.ID]); err != nil {
 			return err
@@ -146,10 +146,10 @@ func (r *rebuild) diff(ctx context.Context, a *Account, points []Point, stored [
 		write = append(write, dayRow{a.ID, p.Day, p.Balance, p.Quality})
 	}
 	first, last := points[0].Day, points[len(points)-1].Day
-	if !a.SnapshotID.IsZero() {
+	if a.holds() {
 		last = newest
 	}
-	if len(old) > 0 && (oldest.Before(first) && a.SnapshotID.IsZero() || newest.After(last)) {
+	if len(old) > 0 && (oldest.Before(first) && !a.holds() || newest.After(last)) {
 		r.touch(oldest)
 		if err := dropBalanceDays(ctx, r.tx, r.owner, a.ID, first, last); err != nil {
 			return nil, err
