@@ -89,6 +89,9 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 
 	// Features, each from those above it.
 	cfg.Identity.Now, cfg.Session.Now, cfg.Session.Log = now, now, log
+	cfg.Identity.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+		return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
+	}
 	if a.Identity, err = identity.New(cfg.Identity, pool, jobs, limits); err != nil {
 		return nil, err
 	}
@@ -140,6 +143,9 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &identity.ConfirmWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.NoticeWorker{Service: a.Identity, Sender: post})
+	river.AddWorker(workers, &identity.ResetWorker{Service: a.Identity, Sender: post})
+	river.AddWorker(workers, &identity.SetupWorker{Service: a.Identity, Sender: post})
+	river.AddWorker(workers, &identity.PasswordChangedWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: rates})
 	river.AddWorker(workers, portfolio.NewDayWorker(wealth, log))

@@ -94,6 +94,7 @@ func TestPublicDoorsAreFew(t *testing.T) {
 		"GET /api/app": true, "GET /api/docs": true, "GET /api/openapi.json": true,
 		"GET /api/health/live": true, "GET /api/health/ready": true,
 		"POST /api/auth/public-register": true, "POST /api/auth/verify-email": true, "POST /api/auth/resend-verification": true,
+		"POST /api/auth/request-reset": true, "POST /api/auth/reset-password": true, "POST /api/auth/setup-password": true,
 		"POST /api/auth/login": true, "POST /api/auth/link": true,
 		"POST /api/auth/refresh": true, "POST /api/auth/refresh-token": true, "POST /api/auth/logout": true,
 		"GET /api/auth/jwks": true, "POST /api/teller/webhook": true,

@@ -41,7 +41,7 @@ type registerIn struct {
 	Body struct {
 		FirstName string `json:"firstName" minLength:"1" maxLength:"200"`
 		Email     string `json:"email" minLength:"3" maxLength:"1000"`
-		Password  string `json:"password" minLength:"8" maxLength:"256" doc:"8 to 256 characters of any kind, compared exactly"`
+		Password  string `json:"password" minLength:"1" maxLength:"1024" doc:"8 to 256 characters of any kind, compared exactly"`
 	}
 }
 
@@ -85,6 +85,7 @@ type meOut struct {
 
 // Operations declares identity's part of the API.
 func (s *Service) Operations(api *web.Server) {
+	s.passwordOperations(api)
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/public-register", Summary: "Open an account", Tag: "auth", Status: 201,
 		Description: "Answers the same whether or not the address is known; the mail tells its owner.",

@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/access"
@@ -57,6 +58,11 @@ type Config struct {
 	// per core.
 	HashSlots int `env:"FLINT_HASH_SLOTS,default=0"`
 
+	// EndSessions ends every session of user but one in tx, with everything
+	// that hangs on them. It must be set for passwords to be changed: package
+	// session stands below this one, so the app plugs it in.
+	EndSessions func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error)
+
 	Now func() time.Time // default: time.Now
 }
 
@@ -84,6 +90,7 @@ type Person struct {
 	TimeZone        string
 	CreatedAt       time.Time
 	BannedAt        *time.Time
+	PasswordVersion int // goes up with each change of the password
 }
 
 // Confirmed reports whether the person's address is known to be theirs.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"flint/internal/access"
 	"flint/internal/audit"
 	"flint/internal/config"
+	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/mail"
@@ -29,6 +31,7 @@ import (
 	"flint/internal/platform/web"
 	"flint/internal/platform/web/webtest"
 	"flint/internal/ratelimit"
+	"flint/internal/session"
 )
 
 const (
@@ -45,7 +48,9 @@ type house struct {
 	mail  mail.Sender
 	mu    sync.Mutex
 	time  time.Time
-	actor access.Actor // who is calling
+	actor access.Actor // who is calling, unless a bearer token says it
+
+	sessions *session.Service
 }
 
 func (h *house) now() time.Time {
@@ -62,6 +67,14 @@ func (h *house) pass(d time.Duration) {
 
 func setup(t *testing.T) *house {
 	t.Helper()
+	h := build(t, nil)
+	return h
+}
+
+// build makes a house. change may be nil; it sees the settings before they are
+// used.
+func build(t *testing.T, change func(*house, *identity.Config)) *house {
+	t.Helper()
 	h := &house{pool: pgtest.New(t), inbox: mailtest.New(t), time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}
 	jobs, err := queue.NewInserter(h.pool)
 	if err != nil {
@@ -72,20 +85,46 @@ func setup(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	limits := ratelimit.New(ratelimit.NewMemory(1000, h.now))
-	if h.Service, err = identity.New(identity.Config{Origin: o, Now: h.now}, h.pool, jobs, limits); err != nil {
+	cfg := identity.Config{
+		Origin: o, Now: h.now,
+		EndSessions: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+			return h.sessions.EndAll(ctx, tx, actor, user, except, reason)
+		},
+	}
+	if change != nil {
+		change(h, &cfg)
+	}
+	if h.Service, err = identity.New(cfg, h.pool, jobs, limits); err != nil {
 		t.Fatal(err)
 	}
+	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.sessions, err = session.New(session.Config{Origin: o, Now: h.now, Log: slog.New(slog.DiscardHandler)}, h.pool, keys, h.Service); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.sessions.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.sessions.Stop)
 	if h.mail, err = mail.New(mail.Config{URL: h.inbox.URL(), From: "Flint <flint@flint.example>", Timeout: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	api := web.New(web.Config{
 		Origin: origin, Policies: limits.Names(), Log: slog.New(slog.DiscardHandler),
-		Authenticate: func(*http.Request) (access.Actor, error) { return h.actor, nil },
+		Authenticate: func(r *http.Request) (access.Actor, error) {
+			if !h.actor.User.IsZero() || r.Header.Get("Authorization") == "" {
+				return h.actor, nil
+			}
+			return h.sessions.Authenticate(r)
+		},
 		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
 			return web.Decision{Allowed: true}, nil
 		},
 	})
 	h.Operations(api)
+	h.sessions.Operations(api)
 	h.web = webtest.New(t, api.Handler(), origin)
 	return h
 }
@@ -111,6 +150,12 @@ func (h *house) work(t *testing.T) []string {
 			err = (&identity.ConfirmWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: j.User}})
 		case "identity.known_address":
 			err = (&identity.NoticeWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.NoticeArgs]{Args: identity.NoticeArgs{User: j.User}})
+		case "identity.reset":
+			err = (&identity.ResetWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ResetArgs]{Args: identity.ResetArgs{User: j.User}})
+		case "identity.setup":
+			err = (&identity.SetupWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.SetupArgs]{Args: identity.SetupArgs{User: j.User}})
+		case "identity.password_changed":
+			err = (&identity.PasswordChangedWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.PasswordChangedArgs]{Args: identity.PasswordChangedArgs{User: j.User}})
 		}
 		if err != nil {
 			t.Fatalf("job %s: %v", j.Kind, err)

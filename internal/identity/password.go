@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"time"
-	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 
@@ -14,32 +13,10 @@ import (
 	"flint/internal/fault"
 )
 
-// The bounds of a password, in characters of any kind. There are no other
-// rules: length is what counts, and rules make people choose worse ones.
-const (
-	minPassword = 8
-	maxPassword = 256
-)
-
 // hashing is OWASP's second choice of parameters for Argon2id (19 MiB, two
 // passes): what a small machine can do for many people at once.
 func hashing() *argon2id.Params {
 	return &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
-}
-
-// checkPassword refuses what is too short or too long. The password is used
-// exactly as it was sent: not trimmed, not normalised, not cut.
-func checkPassword(p config.Secret) error {
-	n := utf8.RuneCountInString(p.Reveal())
-	switch {
-	case !utf8.ValidString(p.Reveal()):
-		return fault.BadField("body.password", "must be text")
-	case n < minPassword:
-		return fault.BadField("body.password", fmt.Sprintf("must have at least %d characters", minPassword))
-	case n > maxPassword:
-		return fault.BadField("body.password", fmt.Sprintf("must have at most %d characters", maxPassword))
-	}
-	return nil
 }
 
 // hasher hashes passwords, few at a time. Each hash takes 19 MiB and a core for

@@ -31,7 +31,7 @@ func (n Newcomer) check() (Newcomer, error) {
 	email, emailErr := CanonicalEmail(n.Email)
 	name, nameErr := cleanName(n.FirstName)
 	var bad *fault.Fault
-	for _, err := range []error{nameErr, emailErr, checkPassword(n.Password)} {
+	for _, err := range []error{nameErr, emailErr, checkLength("body.password", n.Password)} {
 		if f := fault.Of(err); f != nil && bad == nil {
 			bad = f
 		} else if f != nil {

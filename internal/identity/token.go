@@ -21,8 +21,10 @@ type Purpose string
 
 // The purposes.
 const (
-	ConfirmEmail Purpose = "confirm_email"
-	SignInLink   Purpose = "sign_in_link"
+	ConfirmEmail  Purpose = "confirm_email"
+	SignInLink    Purpose = "sign_in_link"
+	ResetPassword Purpose = "reset_password"
+	SetupPassword Purpose = "setup_password"
 )
 
 // newToken returns 256 random bits as 43 characters.

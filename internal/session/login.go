@@ -37,6 +37,15 @@ func (s *Service) SignIn(ctx context.Context, email string, password, before con
 	}
 	var g Grant
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		// The password may have changed while it was hashed; what it opened then
+		// has ended already, and this must not come after it.
+		still, err := s.people.StillProven(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		if !still {
+			return ErrCredentials
+		}
 		g, err = s.begin(ctx, tx, p, before, c, "password")
 		return err
 	})

@@ -1,0 +1,83 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// remembered is how many earlier passwords can't return, besides the present
+// one.
+const remembered = 5
+
+func accountOf(ctx context.Context, db postgres.DB, user id.User) (account, error) {
+	return postgres.One[account](ctx, db, `select `+columns+`, password_hash from users where id = @user`,
+		postgres.Args{"user": user})
+}
+
+// unchanged locks the person's row against a change of their password until tx
+// ends, and reports whether it is still the version that was proven.
+func unchanged(ctx context.Context, tx pgx.Tx, user id.User, version int) (bool, error) {
+	n, err := postgres.Touch(ctx, tx, `
+		select 1 from users where id = @user and password_version = @version and banned_at is null for share`,
+		postgres.Args{"user": user, "version": version})
+	return n == 1, err
+}
+
+// replacePassword stores a hash if the password is still of the version that
+// was looked at, and keeps the one before. It reports whether it was.
+func replacePassword(ctx context.Context, tx pgx.Tx, user id.User, version int, phc string, now time.Time) (bool, error) {
+	n, err := postgres.Touch(ctx, tx, `
+		with before as (select id, password_hash from users where id = @user and password_version = @version for update),
+		     kept as (
+			insert into password_history (user_id, version, password_hash, replaced_at)
+			select id, @version, password_hash, @now from before where password_hash <> ''
+		     )
+		update users u set password_hash = @hash, password_version = @version + 1, password_changed_at = @now,
+		       password_checked_at = null, password_breached_at = null, updated_at = @now
+		from before b where u.id = b.id`,
+		postgres.Args{"user": user, "version": version, "hash": phc, "now": now})
+	return n == 1, err
+}
+
+// forgetPasswords removes what is older than the last few.
+func forgetPasswords(ctx context.Context, tx pgx.Tx, user id.User) error {
+	return postgres.Exec(ctx, tx, `
+		delete from password_history
+		where user_id = @user and version not in (
+			select version from password_history where user_id = @user order by version desc limit @kept)`,
+		postgres.Args{"user": user, "kept": remembered})
+}
+
+func pastPasswords(ctx context.Context, db postgres.DB, user id.User) ([]string, error) {
+	type past struct{ PasswordHash string }
+	rows, err := postgres.Many[past](ctx, db, `
+		select password_hash from password_history where user_id = @user order by version desc limit @kept`,
+		postgres.Args{"user": user, "kept": remembered})
+	hashes := make([]string, 0, len(rows))
+	for _, r := range rows {
+		hashes = append(hashes, r.PasswordHash)
+	}
+	return hashes, err
+}
+
+// endOpeners ends the tokens that could open the account. A confirmation opens
+// nothing, and what undoes a change must outlive whoever made the change.
+func endOpeners(ctx context.Context, tx pgx.Tx, user id.User, now time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		update mail_tokens set expires_at = @now
+		where user_id = @user and purpose = any(@purposes) and used_at is null and expires_at > @now`,
+		postgres.Args{"user": user, "now": now, "purposes": []string{string(SignInLink), string(ResetPassword), string(SetupPassword)}})
+}
+
+// tokenUser says whose token it is, and uses nothing up.
+func tokenUser(ctx context.Context, db postgres.DB, hash []byte, purpose Purpose, now time.Time) (id.User, error) {
+	return postgres.Scalar[id.User](ctx, db, `
+		select user_id from mail_tokens
+		where token_hash = @hash and purpose = @purpose and used_at is null and expires_at > @now`,
+		postgres.Args{"hash": hash, "purpose": purpose, "now": now})
+}

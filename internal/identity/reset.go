@@ -1,0 +1,97 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// How long the links of this file work.
+const (
+	resetTTL = time.Hour
+	setupTTL = 72 * time.Hour
+)
+
+// RequestReset queues a mail with a link to choose another password, if there
+// is somebody with that address. The caller can't tell.
+func (s *Service) RequestReset(ctx context.Context, email string) error {
+	email, err := CanonicalEmail(email)
+	if err != nil {
+		return err
+	}
+	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
+		return err
+	}
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		subject, addressee := id.User{}, s.nobody(email)
+		a, err := byEmail(ctx, tx, email)
+		switch {
+		case err == nil:
+			subject, addressee = a.ID, a.ID
+		case !errors.Is(err, fault.ErrNotFound):
+			return fmt.Errorf("find person: %w", err)
+		}
+		if err := audit.Record(ctx, tx, s.now(), audit.Entry{Actor: access.From(ctx), Subject: subject, Verb: "password.ask_reset"}); err != nil {
+			return err
+		}
+		_, err = s.queue.InsertTx(ctx, tx, ResetArgs{User: addressee}, nil)
+		return err
+	})
+}
+
+// Reset gives the holder of a reset link's token the password that they choose.
+// Every session and every other link of theirs ends. They aren't signed in, and
+// their second factors stay. A token that isn't good any more is ErrLink; a
+// password that is refused doesn't use the token up.
+func (s *Service) Reset(ctx context.Context, token, next config.Secret) error {
+	return s.takeToken(ctx, ResetPassword, token, next, "password.reset")
+}
+
+// Setup is Reset for the link of an invitation: the person's first password.
+func (s *Service) Setup(ctx context.Context, token, next config.Secret) error {
+	return s.takeToken(ctx, SetupPassword, token, next, "password.setup")
+}
+
+// Invite stores a person without a password on behalf of actor, an operator,
+// and queues the mail with which they choose one. Until then nobody can sign in
+// as them. If the address is known it returns ErrKnown.
+func (s *Service) Invite(ctx context.Context, actor access.Actor, firstName, email string, tier access.Tier) (Person, error) {
+	email, emailErr := CanonicalEmail(email)
+	name, nameErr := cleanName(firstName)
+	if err := errors.Join(emailErr, nameErr); err != nil {
+		return Person{}, err
+	}
+	if !tier.Valid() {
+		return Person{}, fault.BadField("tier", "must be free, basic, pro or premium")
+	}
+	p := Person{ID: id.New[id.User](), Email: email, FirstName: name, Tier: tier, CreatedAt: s.now()}
+	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := insertPerson(ctx, tx, p, ""); err != nil {
+			return fmt.Errorf("store person: %w", err)
+		}
+		if owner, err := byEmail(ctx, tx, email); err != nil || owner.ID != p.ID {
+			return errors.Join(err, ErrKnown)
+		}
+		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
+			Actor: actor, Subject: p.ID, Verb: "account.invite", Object: p.ID.String(), Detail: map[string]any{"tier": string(tier)},
+		}); err != nil {
+			return err
+		}
+		_, err := s.queue.InsertTx(ctx, tx, SetupArgs{User: p.ID}, nil)
+		return err
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	return s.Person(ctx, p.ID)
+}
