@@ -34,15 +34,26 @@ func (routesCmd) Run() error {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "METHOD\tPATH\tNEEDS\tLIMIT\tMAX BODY\tORIGIN")
+	fmt.Fprintln(w, "METHOD\tPATH\tNEEDS\tSTEP-UP\tLIMIT\tMAX BODY\tORIGIN")
 	for _, r := range server.Routes() {
 		origin := "own"
 		if r.CrossSite {
 			origin = "any"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", r.Method, r.Path, r.Needs, r.Limit, r.MaxBody, origin)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Method, r.Path, r.Needs, stepUp(r.Assurance), r.Limit, r.MaxBody, origin)
 	}
 	return w.Flush()
+}
+
+// stepUp says what fresh proof a door demands.
+func stepUp(s access.StepUp) string {
+	switch {
+	case !s.Demanded():
+		return "-"
+	case s.Factor:
+		return "factor " + short(s.Within)
+	}
+	return "any " + short(s.Within)
 }
 
 type limitsCmd struct{}

@@ -66,6 +66,10 @@ type Actor struct {
 	Confirmed bool   // the e-mail address is confirmed
 	Admin     bool   // flag in the database; never enough on its own
 	System    string // name of the job, when no person acts
+
+	Level   Level   // how surely it is them; AAL1 for any session
+	Proofs  Proofs  // when they last proved it
+	Factors Factors // what they could prove it with, beside the password
 }
 
 // SystemActor is the Actor of background work named job on user's data.

@@ -128,7 +128,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 
 	// The door.
 	cfg.Web.Origin, cfg.Web.Version, cfg.Web.Policies = cfg.Origin.String(), Version(), limits.Names()
-	cfg.Web.Authenticate, cfg.Web.Limit = a.Sessions.Authenticate, limits.Allow
+	cfg.Web.Authenticate, cfg.Web.Proofs, cfg.Web.Limit = a.Sessions.Authenticate, a.Sessions.Proofs, limits.Allow
 	cfg.Web.Log, cfg.Web.Now, cfg.Web.Site = log, now, frontend.Dist()
 	cfg.Web.ConnectScripts, cfg.Web.ConnectFrames = connectOrigins(cfg)
 	a.Web = web.New(cfg.Web)

@@ -46,6 +46,12 @@ type Field struct {
 	Message string `json:"message"`
 }
 
+// Proof is what somebody could show to get past a fault.
+type Proof struct {
+	Methods   []string // ways to show it, the strongest first
+	Challenge string   // what the proof has to name, if anything; secret, for the caller alone
+}
+
 // Fault is an error with a kind, a code and a sentence that is safe to show.
 type Fault struct {
 	Kind   Kind
@@ -53,6 +59,7 @@ type Fault struct {
 	Detail string        // one sentence for people, with no secret in it
 	Fields []Field       // rejected inputs, if any
 	Retry  time.Duration // when trying again makes sense; 0 if it doesn't say
+	Asks   *Proof        // what would overcome it, if a proof would
 	cause  error
 }
 
@@ -103,6 +110,13 @@ func After(f *Fault, wait time.Duration) *Fault {
 func Saying(f *Fault, detail string) *Fault {
 	c := *f
 	c.Detail = detail
+	return &c
+}
+
+// Asking returns f with what would overcome it.
+func Asking(f *Fault, p Proof) *Fault {
+	c := *f
+	c.Asks = &p
 	return &c
 }
 

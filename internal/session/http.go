@@ -7,6 +7,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/config"
+	"flint/internal/device"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/web"
@@ -27,7 +28,13 @@ func (c Caller) delivery() Delivery {
 	return Web
 }
 
-func (c Caller) client() Client { return ClientOf(c.delivery(), c.UserAgent) }
+func (c Caller) client() Client {
+	client := ClientOf(c.delivery(), c.UserAgent)
+	if c.Authorization == "" {
+		client.cookie = c.Cookie
+	}
+	return client
+}
 
 // refreshCookie returns the refresh token that a browser sent. A request that
 // carries its own proof, or comes from the mobile app, has none.
@@ -125,6 +132,10 @@ type view struct {
 	CreatedAt  time.Time  `json:"createdAt"`
 	LastUsedAt time.Time  `json:"lastUsedAt"`
 	IsCurrent  bool       `json:"isCurrent"`
+
+	Device  device.Device `json:"device" doc:"deviceInfo, as people call it"`
+	Place   *string       `json:"place" doc:"Where the address is; null while Flint can't tell"`
+	Current bool          `json:"current" doc:"The same as isCurrent"`
 }
 
 type oneIn struct {
@@ -160,6 +171,11 @@ func (s *Service) Operations(api *web.Server) {
 		Needs: access.Public, Limit: "refresh", MaxBody: 8 << 10,
 	}, s.logout)
 	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/step-up", Summary: "Prove once more who you are", Tag: "auth",
+		Description: "Operations with x-flint-step-up answer 403 step_up_required, with the methods, until this was done within their time.",
+		Needs:       access.SignedIn, Limit: "auth", MaxBody: 32 << 10,
+	}, s.stepUp)
+	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/sessions", Summary: "List where you are signed in", Tag: "auth",
 		Needs: access.SignedIn, Limit: "data",
 	}, s.list)
@@ -172,10 +188,7 @@ func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, web.Op{
 		Method: "DELETE", Path: "/api/auth/sessions", Summary: "Sign all other devices out", Tag: "auth",
 		Needs: access.SignedIn, Limit: "write",
-	}, func(ctx context.Context, _ *struct{}) (*said, error) {
-		_, err := s.RevokeOthers(ctx, access.From(ctx))
-		return say("All other devices are signed out."), err
-	})
+	}, s.endAll)
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/jwks", Summary: "Show the keys that sign access tokens", Tag: "auth",
 		Needs: access.Public, Limit: "public",
@@ -184,6 +197,38 @@ func (s *Service) Operations(api *web.Server) {
 		out.Body.Keys = s.JWKS()
 		return out, nil
 	})
+}
+
+type stepUpIn struct {
+	Body struct {
+		Method   access.Method `json:"method" enum:"password"`
+		Password string        `json:"password,omitempty" maxLength:"256"`
+	}
+}
+
+type steppedUp struct {
+	Body struct {
+		Success    bool         `json:"success"`
+		Level      access.Level `json:"level" enum:"aal1,aal2"`
+		PasswordAt *time.Time   `json:"passwordAt" doc:"When the password was last proven in this session"`
+		FactorAt   *time.Time   `json:"factorAt" doc:"When a second factor or a passkey was"`
+	}
+}
+
+func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*steppedUp, error) {
+	proofs, err := s.StepUp(ctx, access.From(ctx), Proof{Method: in.Body.Method, Password: config.NewSecret(in.Body.Password)})
+	if err != nil {
+		return nil, err
+	}
+	out := &steppedUp{}
+	out.Body.Success, out.Body.Level = true, proofs.Level()
+	if at := proofs.PasswordAt; !at.IsZero() {
+		out.Body.PasswordAt = &at
+	}
+	if at := proofs.FactorAt; !at.IsZero() {
+		out.Body.FactorAt = &at
+	}
+	return out, nil
 }
 
 func (s *Service) login(ctx context.Context, in *loginIn) (*signedIn, error) {
@@ -268,6 +313,7 @@ func (s *Service) list(ctx context.Context, _ *struct{}) (*listed, error) {
 	for _, l := range live {
 		out.Body.Sessions = append(out.Body.Sessions, view{
 			ID: l.ID, DeviceInfo: l.Device, IPAddress: l.Address, CreatedAt: l.CreatedAt, LastUsedAt: l.LastUsedAt, IsCurrent: l.ID == actor.Session,
+			Device: device.Of(l.Device), Current: l.ID == actor.Session,
 		})
 	}
 	return out, nil

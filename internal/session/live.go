@@ -41,8 +41,18 @@ type state struct {
 	tier      access.Tier
 	admin     bool
 	confirmed bool
+	proofs    access.Proofs
+	factors   access.Factors
 	ends      time.Time // of the session, at the latest
 	read      time.Time // when this was read
+}
+
+// actor returns who acts in the session.
+func (st state) actor(session id.Session) access.Actor {
+	return access.Actor{
+		User: st.user, Session: session, Tier: st.tier, Confirmed: st.confirmed, Admin: st.admin,
+		Level: st.proofs.Level(), Proofs: st.proofs, Factors: st.factors,
+	}
 }
 
 // live caches states.
@@ -159,7 +169,8 @@ func (s *Service) read(ctx context.Context, session id.Session) (state, error) {
 		return state{}, fmt.Errorf("read person: %w", err)
 	}
 	return state{
-		user: p.ID, delivery: row.Delivery, tier: p.Tier, admin: p.IsAdmin, confirmed: p.Confirmed(), ends: row.ExpiresAt, read: now,
+		user: p.ID, delivery: row.Delivery, tier: p.Tier, admin: p.IsAdmin, confirmed: p.Confirmed(),
+		proofs: row.proofs(), ends: row.ExpiresAt, read: now,
 	}, nil
 }
 

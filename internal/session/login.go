@@ -46,7 +46,8 @@ func (s *Service) SignIn(ctx context.Context, email string, password, before con
 		if !still {
 			return ErrCredentials
 		}
-		g, err = s.begin(ctx, tx, p, before, c, "password")
+		now := s.now()
+		g, err = s.begin(ctx, tx, p, before, c, proofRow{How: "password", PasswordAt: &now})
 		return err
 	})
 	return g, err
@@ -97,14 +98,14 @@ func (s *Service) SignInByLink(ctx context.Context, token, before config.Secret,
 		if p.Banned() {
 			return identity.ErrLink
 		}
-		g, err = s.begin(ctx, tx, p, before, c, "link")
+		g, err = s.begin(ctx, tx, p, before, c, proofRow{How: "link"})
 		return err
 	})
 	return g, err
 }
 
-// begin makes a session in tx.
-func (s *Service) begin(ctx context.Context, tx pgx.Tx, p identity.Person, before config.Secret, c Client, how string) (Grant, error) {
+// begin makes a session in tx, with what was proven to get it.
+func (s *Service) begin(ctx context.Context, tx pgx.Tx, p identity.Person, before config.Secret, c Client, proven proofRow) (Grant, error) {
 	now := s.now()
 	if !before.IsZero() {
 		if err := s.replace(ctx, tx, before, c); err != nil {
@@ -114,6 +115,7 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, p identity.Person, befor
 	row := sessionRow{
 		ID: id.New[id.Session](), UserID: p.ID, Delivery: c.Delivery, Device: c.Device, Address: addressOf(ctx),
 		CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(s.cfg.MaxTTL),
+		proofRow: proven,
 	}
 	if err := insertSession(ctx, tx, row); err != nil {
 		return Grant{}, fmt.Errorf("store session: %w", err)
@@ -124,11 +126,11 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, p identity.Person, befor
 	}
 	if err := audit.Record(ctx, tx, now, audit.Entry{
 		Actor: access.Actor{User: p.ID}, Subject: p.ID, Verb: "session.start", Object: row.ID.String(),
-		Detail: map[string]any{"how": how, "delivery": string(c.Delivery), "device": c.Device},
+		Detail: map[string]any{"how": proven.How, "level": string(proven.proofs().Level()), "delivery": string(c.Delivery), "device": c.Device},
 	}); err != nil {
 		return Grant{}, err
 	}
-	return s.grant(p, row.ID, c.Delivery, refresh)
+	return s.grant(p, row.ID, c.Delivery, proven, refresh)
 }
 
 // replace ends the session that a browser had before. A token that means
@@ -146,8 +148,11 @@ func (s *Service) replace(ctx context.Context, tx pgx.Tx, before config.Secret, 
 }
 
 // grant signs an access token for a session and puts it together with the rest.
-func (s *Service) grant(p identity.Person, session id.Session, d Delivery, refresh config.Secret) (Grant, error) {
-	token, err := s.tokens.issue(claims{Session: session, User: p.ID, Tier: p.Tier, Confirmed: p.Confirmed(), Delivery: d})
+func (s *Service) grant(p identity.Person, session id.Session, d Delivery, proven proofRow, refresh config.Secret) (Grant, error) {
+	token, err := s.tokens.issue(claims{
+		Session: session, User: p.ID, Tier: p.Tier, Confirmed: p.Confirmed(), Delivery: d,
+		Level: proven.proofs().Level(), Methods: proven.references(),
+	})
 	if err != nil {
 		return Grant{}, err
 	}

@@ -67,7 +67,7 @@ func (s *Service) renew(ctx context.Context, tx pgx.Tx, parent refreshRow, child
 	if err := insertRefresh(ctx, tx, hash(child), parent.SessionID, now, s.idleEnd(now, end)); err != nil {
 		return Grant{}, fmt.Errorf("store refresh token: %w", err)
 	}
-	return s.grant(p, parent.SessionID, c.Delivery, child)
+	return s.grant(p, parent.SessionID, c.Delivery, parent.proofRow, child)
 }
 
 // mayStay returns whose the session is, unless they may not be signed in.
@@ -100,16 +100,19 @@ func (s *Service) again(ctx context.Context, tx pgx.Tx, token, child config.Secr
 	if err != nil {
 		return Grant{}, false, err
 	}
-	g, err = s.grant(p, r.SessionID, c.Delivery, child)
+	g, err = s.grant(p, r.SessionID, c.Delivery, r.proofRow, child)
 	return g, false, err
 }
 
 // copied revokes a session whose refresh token two clients hold.
 func (s *Service) copied(ctx context.Context, tx pgx.Tx, r refreshRow) error {
-	if err := audit.Record(ctx, tx, s.now(), audit.Entry{
+	if err := s.people.Tell(ctx, tx, audit.Entry{
 		Actor: access.Actor{}, Subject: r.UserID, Verb: "session.reuse", Object: r.SessionID.String(),
 	}); err != nil {
 		return err
+	}
+	if err := forgetDevice(ctx, tx, r.UserID, r.SessionID); err != nil {
+		return fmt.Errorf("forget device: %w", err)
 	}
 	_, err := s.revoke(ctx, tx, access.SystemActor("session.reuse", r.UserID), r.UserID, r.SessionID, "reuse")
 	return err

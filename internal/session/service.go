@@ -39,7 +39,7 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 	if st.user != c.User || st.delivery != delivery {
 		return access.Actor{}, fault.Because(ErrToken, errors.New("a token that contradicts its session"))
 	}
-	return access.Actor{User: st.user, Session: c.Session, Tier: st.tier, Confirmed: st.confirmed, Admin: st.admin}, nil
+	return st.actor(c.Session), nil
 }
 
 // credential takes the access token out of r, from the one place where it may
@@ -85,7 +85,10 @@ func (s *Service) Revoke(ctx context.Context, actor access.Actor, session id.Ses
 		if err == nil && !ended {
 			return fault.ErrNotFound
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return forgetDevice(ctx, tx, actor.User, session)
 	})
 }
 
@@ -100,12 +103,24 @@ func (s *Service) RevokeOthers(ctx context.Context, actor access.Actor) (int, er
 	return n, err
 }
 
+// RevokeAll ends every session of actor, the one that they use included.
+func (s *Service) RevokeAll(ctx context.Context, actor access.Actor) error {
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		_, err := s.EndAll(ctx, tx, actor, actor.User, id.Session{}, "revoked")
+		return err
+	})
+}
+
 // EndAll ends every session of user but one (none excepted if except is zero)
-// within tx: what changes a person's proof calls it.
+// within tx: what changes a person's proof calls it. Their other devices become
+// unknown, so that the next sign-in there is told.
 func (s *Service) EndAll(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
 	live, err := listLive(ctx, tx, user, s.now())
 	if err != nil {
 		return 0, fmt.Errorf("list sessions: %w", err)
+	}
+	if err := forgetDevices(ctx, tx, user, except); err != nil {
+		return 0, fmt.Errorf("forget devices: %w", err)
 	}
 	n := 0
 	for _, l := range live {

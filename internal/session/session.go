@@ -18,6 +18,10 @@
 // client that comes again within 20 seconds gets the same child. After that, or
 // from another client, the token must have been copied: the session is revoked.
 //
+// A session also knows when its person last proved who they are: by password,
+// by second factor (access.Proofs). Operations that demand a fresh proof are
+// refused with step_up_required until StepUp renews it; see stepup.go.
+//
 // No request reads the database to know that a session is alive. What is known
 // about a session is cached, and every change announced by Postgres (channels
 // Revoked and identity.Changed) drops it; see live.go. A node that isn't sure of
@@ -41,7 +45,8 @@ import (
 	"flint/internal/identity"
 )
 
-// Revoked is the channel on which the ids of revoked sessions are sent.
+// Revoked is the channel on which the ids of sessions are sent that were
+// revoked, or whose person proved themselves anew.
 const Revoked = "flint_sessions"
 
 // The faults of session. Old clients know the codes in capitals.
@@ -102,6 +107,7 @@ func (c Config) Validate() error {
 type Client struct {
 	Delivery Delivery
 	Device   string // User-Agent, shortened
+	cookie   string // Cookie header of a browser, for what it knows the device by
 }
 
 // Grant is what a client gets that has proven who it is.
@@ -110,6 +116,7 @@ type Grant struct {
 	Session id.Session
 	Access  config.Secret
 	Refresh config.Secret
+	Device  config.Secret // what a browser is recognised by next time; see devices.go
 }
 
 // Service is session at work. It is safe for use by many goroutines.

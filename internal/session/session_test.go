@@ -104,13 +104,14 @@ func (h *house) start(t *testing.T, origin string) *node {
 	}
 	t.Cleanup(n.Stop)
 	api := web.New(web.Config{
-		Origin: origin, Policies: limits.Names(), Log: quiet, Authenticate: n.Authenticate,
+		Origin: origin, Policies: limits.Names(), Log: quiet, Now: h.now, Authenticate: n.Authenticate, Proofs: n.Proofs,
 		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
 			return web.Decision{Allowed: true}, nil
 		},
 	})
 	n.people.Operations(api)
 	n.Operations(api)
+	mountVault(api)
 	n.web = webtest.New(t, api.Handler(), origin)
 	return n
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/access"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 )
@@ -17,15 +18,34 @@ type sessionRow struct {
 	Delivery                         Delivery
 	Device, Address                  string
 	CreatedAt, LastUsedAt, ExpiresAt time.Time
+	proofRow
+}
+
+// proofRow is how a session began, and when its person last proved themselves.
+type proofRow struct {
+	How                  string
+	PasswordAt, FactorAt *time.Time
+}
+
+func (r proofRow) proofs() access.Proofs {
+	var p access.Proofs
+	if r.PasswordAt != nil {
+		p.PasswordAt = r.PasswordAt.UTC()
+	}
+	if r.FactorAt != nil {
+		p.FactorAt = r.FactorAt.UTC()
+	}
+	return p
 }
 
 func insertSession(ctx context.Context, tx pgx.Tx, r sessionRow) error {
 	return postgres.Exec(ctx, tx, `
-		insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at)
-		values (@id, @user, @delivery, @device, @address, @created, @used, @expires)`,
+		insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at, how, password_at, factor_at)
+		values (@id, @user, @delivery, @device, @address, @created, @used, @expires, @how, @password, @factor)`,
 		postgres.Args{
 			"id": r.ID, "user": r.UserID, "delivery": r.Delivery, "device": r.Device, "address": r.Address,
 			"created": r.CreatedAt, "used": r.LastUsedAt, "expires": r.ExpiresAt,
+			"how": r.How, "password": r.PasswordAt, "factor": r.FactorAt,
 		})
 }
 
@@ -34,11 +54,12 @@ type liveRow struct {
 	UserID    id.User
 	Delivery  Delivery
 	ExpiresAt time.Time
+	proofRow
 }
 
 func findLive(ctx context.Context, db postgres.DB, session id.Session, now time.Time) (liveRow, error) {
 	return postgres.One[liveRow](ctx, db, `
-		select user_id, delivery, expires_at from sessions
+		select user_id, delivery, expires_at, how, password_at, factor_at from sessions
 		where id = @session and revoked_at is null and expires_at > @now`,
 		postgres.Args{"session": session, "now": now})
 }
@@ -79,6 +100,22 @@ func touchSession(ctx context.Context, tx pgx.Tx, session id.Session, c Client, 
 		postgres.Args{"session": session, "now": now, "address": address, "device": c.Device})
 }
 
+// setProofs notes proofs (nil: none) in a live session and returns all of them.
+func setProofs(ctx context.Context, tx pgx.Tx, owner id.User, session id.Session, now time.Time, password, factor *time.Time) (proofRow, error) {
+	return postgres.One[proofRow](ctx, tx, `
+		update sessions set password_at = coalesce(@password, password_at), factor_at = coalesce(@factor, factor_at)
+		where id = @session and user_id = @owner and revoked_at is null and expires_at > @now
+		returning how, password_at, factor_at`,
+		postgres.Args{"session": session, "owner": owner, "now": now, "password": password, "factor": factor})
+}
+
+func clearProofs(ctx context.Context, tx pgx.Tx, owner id.User, except id.Session) error {
+	return postgres.Exec(ctx, tx, `
+		update sessions set password_at = null, factor_at = null
+		where user_id = @owner and id is distinct from @except and revoked_at is null`,
+		postgres.Args{"owner": owner, "except": except})
+}
+
 func insertRefresh(ctx context.Context, tx pgx.Tx, hash []byte, session id.Session, now, end time.Time) error {
 	return postgres.Exec(ctx, tx, `
 		insert into refresh_tokens (token_hash, session_id, issued_at, expires_at)
@@ -95,6 +132,7 @@ type refreshRow struct {
 	RotatedAt  *time.Time
 	RevokedAt  *time.Time
 	SessionEnd time.Time
+	proofRow
 }
 
 // rotate marks a token as used, in one statement: of two at once, one finds
@@ -105,13 +143,15 @@ func rotate(ctx context.Context, tx pgx.Tx, hash, child []byte, d Delivery, now 
 		from sessions s
 		where r.token_hash = @hash and r.rotated_at is null and r.expires_at > @now
 		  and s.id = r.session_id and s.delivery = @delivery and s.revoked_at is null
-		returning r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end`,
+		returning r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end,
+		          s.how, s.password_at, s.factor_at`,
 		postgres.Args{"hash": hash, "child": child, "delivery": d, "now": now})
 }
 
 func findRefresh(ctx context.Context, db postgres.DB, hash []byte) (refreshRow, error) {
 	return postgres.One[refreshRow](ctx, db, `
-		select r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end
+		select r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end,
+		       s.how, s.password_at, s.factor_at
 		from refresh_tokens r join sessions s on s.id = r.session_id
 		where r.token_hash = @hash`,
 		postgres.Args{"hash": hash})

@@ -25,15 +25,34 @@ const (
 	cacheSize = 20_000   // tokens, sessions
 )
 
-// claims is what an access token says. Tier and Confirmed are for clients; what
-// a person may do is decided by what is known about them now, see live.go.
+// claims is what an access token says. Tier, Confirmed, Level and Methods are
+// for clients, as of when it was issued; what a person may do is decided by what
+// is known about them now, see live.go.
 type claims struct {
-	Session   id.Session  `json:"sid"`
-	User      id.User     `json:"-"` // from sub
-	Tier      access.Tier `json:"tier"`
-	Confirmed bool        `json:"confirmed"`
-	Delivery  Delivery    `json:"dlv"`
+	Session   id.Session   `json:"sid"`
+	User      id.User      `json:"-"` // from sub
+	Tier      access.Tier  `json:"tier"`
+	Confirmed bool         `json:"confirmed"`
+	Delivery  Delivery     `json:"dlv"`
+	Level     access.Level `json:"acr"`
+	Methods   []string     `json:"amr,omitempty"`
 	jwt.RegisteredClaims
+}
+
+// references names how a session's level was reached, as RFC 8176 does; it has
+// no word for a link in a mail.
+func (r proofRow) references() []string {
+	var list []string
+	if r.PasswordAt != nil {
+		list = append(list, "pwd")
+	}
+	if r.How == "link" {
+		list = append(list, "link")
+	}
+	if r.FactorAt != nil {
+		list = append(list, "mfa")
+	}
+	return list
 }
 
 // Validate is called by the parser after the signature and the times are found

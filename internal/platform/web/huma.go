@@ -187,6 +187,9 @@ func (s *Server) operation(op Op) huma.Operation {
 		}},
 		Extensions: map[string]any{"x-flint-needs": string(op.Needs), "x-flint-limit": op.Limit, "x-flint-max-body": op.MaxBody},
 	}
+	if op.Assurance.Demanded() {
+		desc.Extensions["x-flint-step-up"] = map[string]any{"within": int(op.Assurance.Within.Seconds()), "factor": op.Assurance.Factor}
+	}
 	// Two responses from the start keep huma from adding its own error model.
 	desc.Responses["429"] = &huma.Response{Description: "Too often; Retry-After says when to come back",
 		Content: desc.Responses["default"].Content}

@@ -76,6 +76,8 @@ func (s *Server) declare(op Op) Op {
 		panic(fmt.Sprintf("web: %s declares no Summary", name))
 	case op.Needs == "":
 		panic(fmt.Sprintf("web: %s declares no Needs (access.Public must be said)", name))
+	case op.Assurance.Demanded() && (op.Assurance.Within <= 0 || op.Needs == access.Public):
+		panic(fmt.Sprintf("web: %s: a fresh proof needs an age and somebody signed in", name))
 	case op.Limit == "":
 		panic(fmt.Sprintf("web: %s declares no Limit (\"none\" must be said)", name))
 	case !s.policies[op.Limit]:
@@ -102,10 +104,10 @@ func operationID(method, path string) string {
 	return strings.ToLower(method) + path
 }
 
-// mount puts h behind op's declarations, in the order: origin, who, may they,
-// how often, how much.
+// mount puts h behind op's declarations, in the order: origin, who, may they
+// (and is it surely them), how often, how much.
 func (s *Server) mount(op Op, h http.Handler) {
-	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite})
+	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Assurance: op.Assurance, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite})
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		ev := eventOf(r.Context())
 		ev.route = op.Path
@@ -165,13 +167,36 @@ func (s *Server) admit(op Op, r *http.Request) (access.Actor, error) {
 	}
 	switch access.Decide(actor, op.Needs) {
 	case access.Allow:
-		return actor, nil
+		return s.assure(r.Context(), op, actor)
 	case access.SignInFirst:
 		return actor, ErrSignIn
 	case access.ConfirmFirst:
 		return actor, ErrConfirm
 	}
 	return actor, ErrForbidden
+}
+
+// assure demands the fresh proof that op declares.
+func (s *Server) assure(ctx context.Context, op Op, actor access.Actor) (access.Actor, error) {
+	if op.Assurance.Met(actor, s.cfg.Now()) {
+		return actor, nil
+	}
+	if s.cfg.Proofs != nil {
+		now, err := s.cfg.Proofs(ctx, actor)
+		if err != nil {
+			return access.Actor{}, fmt.Errorf("read proofs: %w", err)
+		}
+		if actor = now; op.Assurance.Met(actor, s.cfg.Now()) {
+			return actor, nil
+		}
+	}
+	var proof fault.Proof
+	refused := ErrStepUp
+	for _, m := range op.Assurance.Methods(actor) {
+		proof.Methods = append(proof.Methods, string(m))
+		refused = fault.About(refused, "step-up", string(m))
+	}
+	return actor, fault.Asking(refused, proof)
 }
 
 // readJSON reads the body whole and refuses it unless it is strict JSON, said

@@ -26,6 +26,7 @@ var (
 	ErrCrossSite  = fault.New(fault.Forbidden, "cross_site", "A page of another site sent this, so it was refused.")
 	ErrSignIn     = fault.New(fault.Unauthenticated, "NO_TOKEN", "Sign in first.")
 	ErrConfirm    = fault.New(fault.Forbidden, "email_unconfirmed", "Confirm your e-mail address first.")
+	ErrStepUp     = fault.New(fault.Forbidden, "step_up_required", "Prove once more that it's you, then try again.")
 	ErrForbidden  = fault.New(fault.Forbidden, "forbidden", "You may not do that.")
 	ErrTooMany    = fault.New(fault.TooMany, "rate_limited", "That was too often. Wait a little and try again.")
 	ErrInternal   = fault.New(fault.Internal, "internal", "Something went wrong on our side. It has been noted.")
@@ -61,6 +62,9 @@ type Details struct {
 	Errors     []fault.Field `json:"errors,omitempty" doc:"The rejected inputs"`
 	Instance   string        `json:"instance" doc:"The id of this request; quote it when asking for help"`
 	RetryAfter int           `json:"retryAfter,omitempty" doc:"Seconds after which a retry makes sense"`
+	Methods    []string      `json:"methods,omitempty" doc:"With mfa_required and step_up_required: how it may be proven, the strongest first: passkey, totp, backup_code, password"`
+	Challenge  string        `json:"challenge,omitempty" doc:"With mfa_required: to be sent back with the proof"`
+	MFA        bool          `json:"mfaRequired,omitempty" doc:"With mfa_required: true"`
 }
 
 // Problem answers the request with err. A fault is shown as it is, anything
@@ -132,6 +136,9 @@ func problemOf(ctx context.Context, err error) *refusal {
 	}}
 	if f.Retry > 0 {
 		p.RetryAfter = seconds(f.Retry)
+	}
+	if f.Asks != nil {
+		p.Methods, p.Challenge, p.MFA = f.Asks.Methods, f.Asks.Challenge, f.Asks.Challenge != ""
 	}
 	return p
 }

@@ -65,6 +65,10 @@ type Config struct {
 	// Authenticate says who is calling. It returns the zero Actor, or a fault
 	// of kind Unauthenticated, if it's nobody.
 	Authenticate func(*http.Request) (access.Actor, error)
+	// Proofs says when actor last proved who they are, as it is stored now. It is
+	// asked before a step-up is demanded, so that nobody who just gave one is sent
+	// back because this node has yet to hear of it. Nil: the actor's are believed.
+	Proofs func(ctx context.Context, actor access.Actor) (access.Actor, error)
 	// Limit counts the call against a policy. An error counts as refusal.
 	Limit func(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (Decision, error)
 
@@ -85,10 +89,14 @@ type Op struct {
 	Description  string // Markdown, optional
 	Tag          string // the feature
 
-	Needs   access.Need // who may call; there is no default
-	Limit   string      // rate-limit policy; "none" must be said
-	MaxBody int64       // bytes; default 64 KiB
-	Status  int         // of success; default 200, or 204 for an output without body
+	Needs access.Need // who may call; there is no default
+	Limit string      // rate-limit policy; "none" must be said
+	// Assurance is the fresh proof that is demanded beside Needs; the zero value
+	// demands none. Who lacks it gets ErrStepUp, gives it at
+	// /api/auth/step-up and calls again.
+	Assurance access.StepUp
+	MaxBody   int64 // bytes; default 64 KiB
+	Status    int   // of success; default 200, or 204 for an output without body
 
 	// CrossSite switches the origin check off, for webhooks: others' servers
 	// sign what they send and use no cookie.
@@ -105,6 +113,7 @@ type Op struct {
 type Route struct {
 	Method, Path, Limit string
 	Needs               access.Need
+	Assurance           access.StepUp
 	MaxBody             int64 // bytes
 	CrossSite           bool
 }
