@@ -42,13 +42,17 @@ func (c cookies) make(name, value string, maxAge int) http.Cookie {
 
 // set returns the cookies of a grant.
 func (c cookies) set(g Grant) []http.Cookie {
-	return []http.Cookie{
+	set := []http.Cookie{
 		c.make(c.access, g.Access.Reveal(), int(c.accessTTL.Seconds())),
 		c.make(c.refresh, g.Refresh.Reveal(), int(c.refreshTTL.Seconds())),
 	}
+	if !g.Device.IsZero() {
+		set = append(set, c.make(c.device(g.Person.ID), g.Device.Reveal(), int(deviceTTL.Seconds())))
+	}
+	return set
 }
 
-// clear returns the cookies that remove both.
+// clear returns the cookies that remove both. What the device is known by stays.
 func (c cookies) clear() []http.Cookie {
 	return []http.Cookie{c.make(c.access, "", -1), c.make(c.refresh, "", -1)}
 }

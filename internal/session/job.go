@@ -29,8 +29,8 @@ type SweepWorker struct {
 	Service *Service
 }
 
-// Work removes expired refresh tokens, sessions that ended 30 days ago and
-// expired mail tokens.
+// Work removes expired refresh tokens, sessions that ended 30 days ago, devices
+// that weren't used for 180 days and expired mail tokens.
 func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 	return w.Service.Sweep(ctx)
 }
@@ -39,7 +39,8 @@ func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 func (s *Service) Sweep(ctx context.Context) error {
 	_, tokens := sweepRefresh(ctx, s.pool, s.now())
 	_, sessions := sweepSessions(ctx, s.pool, s.now().Add(-keep))
-	if err := errors.Join(tokens, sessions); err != nil {
+	_, devices := sweepDevices(ctx, s.pool, s.now().Add(-deviceTTL))
+	if err := errors.Join(tokens, sessions, devices); err != nil {
 		return fmt.Errorf("remove expired sessions: %w", err)
 	}
 	return s.people.Sweep(ctx)

@@ -124,13 +124,16 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, p identity.Person, befor
 	if err := insertRefresh(ctx, tx, hash(refresh), row.ID, now, s.idleEnd(now, row.ExpiresAt)); err != nil {
 		return Grant{}, fmt.Errorf("store refresh token: %w", err)
 	}
-	if err := audit.Record(ctx, tx, now, audit.Entry{
+	known, err := s.arrive(ctx, tx, p, row.ID, c, audit.Entry{
 		Actor: access.Actor{User: p.ID}, Subject: p.ID, Verb: "session.start", Object: row.ID.String(),
 		Detail: map[string]any{"how": proven.How, "level": string(proven.proofs().Level()), "delivery": string(c.Delivery), "device": c.Device},
-	}); err != nil {
+	})
+	if err != nil {
 		return Grant{}, err
 	}
-	return s.grant(p, row.ID, c.Delivery, proven, refresh)
+	g, err := s.grant(p, row.ID, c.Delivery, proven, refresh)
+	g.Device = known
+	return g, err
 }
 
 // replace ends the session that a browser had before. A token that means

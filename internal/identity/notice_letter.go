@@ -1,0 +1,41 @@
+package identity
+
+// letter is what a mail about one verb says. Nothing in it comes from outside.
+type letter struct {
+	verb, subject, says string
+	label, path         string // of the button
+	otherwise           string // if it wasn't them
+}
+
+// letters is the table of what people are told by mail.
+func letters() []letter {
+	const (
+		look, security = "Look at your devices", "/settings/security"
+		wasnt, forgot  = "It wasn't me", "/forgot"
+		stop           = "If it was you, there is nothing to do. If it wasn't, choose another password at once: that signs everybody out."
+	)
+	return []letter{
+		{"session.start", "New sign-in to Flint",
+			"Your Flint account was just signed in to on a device that we hadn't seen with it before.", look, security,
+			"If it was you, there is nothing to do. If it wasn't, sign that device out and choose another password."},
+		{"session.reuse", "A copied sign-in was stopped",
+			"Two devices used the same sign-in to your Flint account, so it may have been copied. We have ended it. Sign in again where you need it.", look, security,
+			"If you don't know why that could be, choose another password, and make sure that your devices have no unwanted software on them."},
+		{"password.change", "Your password was changed", "The password of your Flint account was just changed, and all other devices were signed out.", wasnt, forgot, stop},
+		{"password.reset", "Your password was changed", "The password of your Flint account was just reset by mail, and all devices were signed out.", wasnt, forgot, stop},
+		{"factor.add", "A second step was added", "Signing in to your Flint account now takes a second step, or another way to do it was added.", look, security, stop},
+		{"factor.remove", "A second step was removed", "A way to take the second step when signing in to your Flint account was removed.", look, security, stop},
+		{"factor.use_backup", "A backup code was used", "A backup code was just used to sign in to your Flint account. It doesn't work again.", look, security, stop},
+		{"factor.renew_backup", "New backup codes were made", "New backup codes were made for your Flint account. The earlier ones don't work any more.", look, security, stop},
+	}
+}
+
+// letterFor returns the letter about verb.
+func letterFor(verb string) (letter, bool) {
+	for _, l := range letters() {
+		if l.verb == verb {
+			return l, true
+		}
+	}
+	return letter{}, false
+}
