@@ -38,10 +38,9 @@ export async function settled(page) {
 
 /** Goes to a page as its links do: within the document, except into and out of /connect. */
 export async function go(page, url, path) {
-  const loads = (p) => p.startsWith("/connect?") || p === "/connect"
+  const loads = (p) => /^\/(connect|signin|signup)(\?|$)/.test(p)
   const here = new URL(page.url())
-  if (here.origin !== url || loads(path) || loads(here.pathname) || here.pathname.startsWith("/sign"))
-    await page.goto(url + path)
+  if (here.origin !== url || loads(path) || loads(here.pathname)) await page.goto(url + path)
   else {
     await page.evaluate((p) => {
       for (const h of document.querySelectorAll("h1")) h.dataset.old = ""
