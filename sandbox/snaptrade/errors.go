@@ -53,7 +53,14 @@ func refuse(w http.ResponseWriter, err error) {
 // of every answer, for failures that somebody else decided on.
 func (s *API) Refuse(w http.ResponseWriter, status int) {
 	w.Header().Set("X-Request-ID", s.fresh("request"))
-	s.meter.show(w.Header(), 0, 60)
+	left, reset := s.meter.limit, 60
+	if status == http.StatusTooManyRequests {
+		left = 0 // a client that failed otherwise still has calls to make
+		if after, err := strconv.Atoi(w.Header().Get("Retry-After")); err == nil {
+			reset = after
+		}
+	}
+	s.meter.show(w.Header(), left, reset)
 	f := &failure{Detail: errUnexpected.Detail, Status: status, Code: errUnexpected.Code}
 	switch status {
 	case http.StatusTooManyRequests:

@@ -145,5 +145,8 @@ func TestFailuresOnDemandLookLikeTheRealOnes(t *testing.T) {
 		if w.Header().Get("X-Request-Id") == "" || w.Header().Get("X-RateLimit-Limit") == "" {
 			t.Errorf("%d has headers %v", status, w.Header())
 		}
+		if none := w.Header().Get("X-RateLimit-Remaining") == "0"; none != (status == http.StatusTooManyRequests) {
+			t.Errorf("%d says that there are %s calls left", status, w.Header().Get("X-RateLimit-Remaining"))
+		}
 	}
 }
