@@ -84,11 +84,11 @@ export function ago(time: string | null | undefined, now = new Date()): string {
   return `on ${shortDay(today(then), today(now))}`
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" })
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" })
 const moment = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
   month: "short",
-  hour: "2-digit",
+  hour: "numeric",
   minute: "2-digit",
 })
 

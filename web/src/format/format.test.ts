@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { addDays, ago, dayHeading, lasted, shortDay, startOfMonth } from "./dates"
 import { absolute, difference, money, moneyParts, percent, quantity, signOf } from "./money"
-import { connectionState, count, label, missingWords, monogram, runSummary } from "./words"
+import { connectionState, count, label, merchantName, missingWords, monogram, runSummary } from "./words"
 
 const run = {
   id: "r",
@@ -112,7 +112,20 @@ describe("words", () => {
   it("says what a total leaves out", () => {
     expect(missingWords({ what: "rate", detail: "XAU" })).toContain("XAU")
   })
+  it("writes a shouted merchant as people do, and leaves others alone", () => {
+    expect([
+      merchantName("BARNES & NOBLE"),
+      merchantName("IKEA"),
+      merchantName("eBay"),
+      merchantName("7-ELEVEN 123"),
+    ]).toEqual(["Barnes & Noble", "IKEA", "eBay", "7-ELEVEN 123"])
+  })
   it("makes a mark of a name", () => {
-    expect([monogram("Capital One"), monogram("Ally"), monogram("")]).toEqual(["CO", "AL", "?"])
+    expect([
+      monogram("Capital One"),
+      monogram("Ally"),
+      monogram("APPLE.COM/BILL 866-712"),
+      monogram(""),
+    ]).toEqual(["CO", "AL", "AC", "?"])
   })
 })

@@ -108,12 +108,27 @@ export function missingWords(m: Missing): string {
   }
 }
 
+const initialisms =
+  /^(IKEA|CVS|UPS|USPS|AMC|KFC|BP|REI|HBO|IRS|ATM|ACH|DMV|TJ|AT&T|H&M|LA|NYC|USA|UK|TV|LLC|ETF|IRA)$/
+
+/**
+ * A merchant's name as people write it. Banks shout: "BEST BUY" becomes "Best Buy". A name
+ * with any small letter was written by someone who cared, and stays.
+ */
+export function merchantName(name: string): string {
+  if (/\p{Ll}/u.test(name) || /\d/.test(name)) return name
+  return name
+    .split(" ")
+    .map((w) => (initialisms.test(w) ? w : w.charAt(0) + w.slice(1).toLowerCase()))
+    .join(" ")
+}
+
 /** Two letters for an institution without a logo. */
 export function monogram(name: string): string {
   const words = name
-    .replace(/[^\p{L}\p{N} ]/gu, "")
+    .replace(/[^\p{L}\p{N}\s]/gu, " ")
     .split(/\s+/)
-    .filter(Boolean)
+    .filter((w) => /^\p{L}/u.test(w))
   const [a, b] = words
   if (!a) return "?"
   return (b ? a.charAt(0) + b.charAt(0) : a.slice(0, 2)).toUpperCase()

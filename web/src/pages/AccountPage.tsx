@@ -59,8 +59,8 @@ function Loaded({ account: a }: { account: AccountDetail }) {
           <span className="flex items-center gap-3">
             <Mark name={a.institutionName || a.name} size="lg" />
             <span className="min-w-0">
-              <span className="block truncate">{accountTitle(a)}</span>
-              <span className="block truncate text-base font-normal tracking-normal text-ink-2">
+              <span className="block text-balance break-words">{accountTitle(a)}</span>
+              <span className="block text-base font-normal tracking-normal text-ink-2">
                 {a.institutionName} · {label(a.subtype) || accountType(a.type)}
                 {a.mask && ` ··${a.mask}`}
               </span>

@@ -8,7 +8,7 @@ import { api, ask } from "../api/client"
 import type { Transaction } from "../api/types"
 import { fullDay } from "../format/dates"
 import { money, quantity } from "../format/money"
-import { label, via } from "../format/words"
+import { label, merchantName, via } from "../format/words"
 import { Button } from "../ui/Button"
 import { Field } from "../ui/Detail"
 import { Input, Select, TextArea } from "../ui/Field"
@@ -33,7 +33,7 @@ export function TransactionDrawer({
     <Drawer
       open={transaction !== undefined}
       onClose={onClose}
-      title={transaction?.merchant || transaction?.description || "Transaction"}
+      title={merchantName(transaction?.merchant ?? "") || transaction?.description || "Transaction"}
       footer={
         transaction && (
           <Button

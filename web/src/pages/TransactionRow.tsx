@@ -1,13 +1,13 @@
 import { clsx } from "clsx"
 import type { Transaction } from "../api/types"
 import { shortDay } from "../format/dates"
-import { label } from "../format/words"
+import { label, merchantName } from "../format/words"
 import { Figure } from "../ui/Figure"
 import { Mark } from "../ui/Mark"
 
 /** The inside of a transaction's row: who, what, how much. Pending rows are dotted and say so. */
 export function TransactionRow({ t, dated }: { t: Transaction; dated?: boolean }) {
-  const name = t.merchant || t.description || label(t.type)
+  const name = merchantName(t.merchant) || t.description || label(t.type)
   const pending = t.status === "pending"
   return (
     <span className="flex items-center gap-3">

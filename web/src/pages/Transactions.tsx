@@ -227,6 +227,12 @@ function Totals({ page }: { page: TransactionPage | undefined }) {
   const totals = page?.totals
   return (
     <dl className="mb-3 flex min-h-6 flex-wrap gap-x-6 gap-y-1 text-sm" aria-live="polite">
+      {page && !totals && (page.transactions ?? []).length > 0 && (
+        <div className="text-ink-3">
+          <dt className="sr-only">Totals</dt>
+          <dd>In several currencies. Choose an account to see totals.</dd>
+        </div>
+      )}
       {totals &&
         (["in", "out", "net"] as const).map((k) => (
           <div key={k} className="flex gap-2">
