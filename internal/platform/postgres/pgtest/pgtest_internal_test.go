@@ -23,9 +23,14 @@ func TestHelperProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	held = s
 	_, _ = os.Stdout.WriteString("\nJOINED " + s.url + "\n")
 	select {}
 }
+
+// held keeps the helper's connection from being collected, which would close it
+// and give the server up.
+var held *server
 
 // helper starts a process that joins the server below base, and returns the
 // server's address and how to kill the process.
