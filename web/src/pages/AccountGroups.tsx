@@ -55,7 +55,7 @@ export function AccountLink({ account: a }: { account: Account }) {
       <span className="min-w-0 flex-1">
         <span className="flex items-center gap-1.5">
           <span className="truncate font-medium">{accountTitle(a)}</span>
-          {a.mask && <span className="shrink-0 text-sm text-ink-3">··{a.mask}</span>}
+          {a.mask && <span className="shrink-0 text-sm text-ink-3 max-sm:hidden">··{a.mask}</span>}
         </span>
         <span className="flex items-center gap-1 truncate text-sm text-ink-3">
           {why && <TriangleAlert className="size-3.5 shrink-0 text-warn" aria-hidden="true" />}

@@ -247,24 +247,15 @@ function Line({ name, value }: { name: string; value: ReactNode }) {
 
 function ThisMonth() {
   const { data } = useQuery(queries.recentTransactions(1, { from: startOfMonth(today()) }))
+  // Without totals the month is in several currencies, which nobody has added up.
   if (!data?.totals) return null
+  const { in: came, out: went, net } = data.totals
   return (
     <Card id="month" title="This month">
-      <dl className="grid grid-cols-3 gap-3">
-        {(
-          [
-            ["In", data.totals.in, true],
-            ["Out", data.totals.out, false],
-            ["Net", data.totals.net, true],
-          ] as const
-        ).map(([name, value, colour]) => (
-          <div key={name} className="min-w-0">
-            <dt className="text-sm text-ink-3">{name}</dt>
-            <dd className="truncate text-lg font-semibold">
-              <Figure value={value} colour={colour && name === "In"} />
-            </dd>
-          </div>
-        ))}
+      <dl className="space-y-3">
+        <Line name="In" value={<Figure value={came} colour />} />
+        <Line name="Out" value={<Figure value={went} />} />
+        <Line name="Difference" value={<Figure value={net} sign />} />
       </dl>
     </Card>
   )

@@ -68,7 +68,7 @@ export default function FirstSync() {
                 ? `${name} is connected`
                 : phase === "failed"
                   ? `${name} didn’t finish`
-                  : `Getting ${name}`}
+                  : `Reading ${name}`}
             </span>
           ) : (
             <Loading what="the connection">

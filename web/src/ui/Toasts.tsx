@@ -33,6 +33,7 @@ export function Toasts({ children }: { children: ReactNode }) {
         {messages.map((m) => (
           <Toast.Root
             key={m.id}
+            duration={m.undo ? 8000 : m.bad ? 10_000 : 4000}
             type={m.bad ? "foreground" : "background"}
             onOpenChange={(open) => !open && gone(m.id)}
             className="flex animate-rise items-center gap-3 rounded-lg border border-line bg-raised py-2 pr-2 pl-4 shadow-overlay"
