@@ -86,6 +86,7 @@ type meOut struct {
 // Operations declares identity's part of the API.
 func (s *Service) Operations(api *web.Server) {
 	s.passwordOperations(api)
+	s.lifeOperations(api)
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/public-register", Summary: "Open an account", Tag: "auth", Status: 201,
 		Description: "Answers the same whether or not the address is known; the mail tells its owner.",

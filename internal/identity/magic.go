@@ -1,0 +1,124 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/platform/mail"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/queue"
+	"flint/internal/platform/web"
+)
+
+// linkTTL is how long a sign-in link that somebody asked for works.
+const linkTTL = 15 * time.Minute
+
+// RequestLink queues a mail with a link that signs in once, if there is somebody
+// with that address. The caller can't tell. The link stands in for the password
+// and for nothing else: who has a second factor is asked for it all the same.
+//
+// The link's token stands behind #, which no server and no mail scanner sees;
+// the page that it opens sends the token when it is told to. So nothing that
+// merely fetches the link uses it up.
+func (s *Service) RequestLink(ctx context.Context, email string) error {
+	email, err := CanonicalEmail(email)
+	if err != nil {
+		return err
+	}
+	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
+		return err
+	}
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		subject, addressee := id.User{}, s.nobody(email)
+		a, err := byEmail(ctx, tx, email)
+		switch {
+		case err == nil:
+			subject, addressee = a.ID, a.ID
+		case !errors.Is(err, fault.ErrNotFound):
+			return fmt.Errorf("find person: %w", err)
+		}
+		if err := audit.Record(ctx, tx, s.now(), audit.Entry{Actor: access.From(ctx), Subject: subject, Verb: "session.ask_link"}); err != nil {
+			return err
+		}
+		_, err = s.queue.InsertTx(ctx, tx, LinkArgs{User: addressee}, nil)
+		return err
+	})
+}
+
+// LinkArgs asks for a mail with a sign-in link.
+type LinkArgs struct {
+	User id.User `json:"user"`
+}
+
+// Kind names the job.
+func (LinkArgs) Kind() string { return "identity.link" }
+
+// InsertOpts lets one such mail a minute leave for one person, whoever asks.
+func (LinkArgs) InsertOpts() river.InsertOpts {
+	o := queue.Options(queue.Mail)
+	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}
+	return o
+}
+
+// LinkWorker sends sign-in links. The token is made here and now.
+type LinkWorker struct {
+	river.WorkerDefaults[LinkArgs]
+	Service *Service
+	Sender  mail.Sender
+}
+
+// Timeout bounds one attempt.
+func (*LinkWorker) Timeout(*river.Job[LinkArgs]) time.Duration {
+	return queue.PolicyOf(queue.Mail).Timeout
+}
+
+// Work sends the link. Somebody who hasn't confirmed their address is sent the
+// confirmation instead: the account may have been opened by another who knows
+// its password, and a link must not make that one's account look like theirs.
+func (w *LinkWorker) Work(ctx context.Context, job *river.Job[LinkArgs]) error {
+	p, err := w.Service.Person(ctx, job.Args.User)
+	switch {
+	case errors.Is(err, fault.ErrNotFound) || (err == nil && p.Banned()):
+		return nil
+	case err != nil:
+		return fmt.Errorf("find person: %w", err)
+	case !p.Confirmed():
+		return w.Service.sendConfirmation(ctx, w.Sender, p.ID)
+	}
+	return w.Service.sendLink(ctx, w.Sender, p.ID, SignInLink, linkTTL, mail.Letter{
+		Subject: "Your sign-in link",
+		Paragraphs: []string{
+			"Somebody, hopefully you, asked for a link to sign in to Flint.",
+			"The link works once, within 15 minutes, and only the newest one does.",
+		},
+		Action:   mail.Action{Label: "Sign in", Link: "/signin/link"},
+		Footnote: "If it wasn't you, delete this mail: nobody gets in without the link. Never pass it on.",
+	})
+}
+
+type askLinkIn struct {
+	Body struct {
+		Email string `json:"email" minLength:"3" maxLength:"1000"`
+	}
+}
+
+// lifeOperations declares what an account goes through after it was opened.
+func (s *Service) lifeOperations(api *web.Server) {
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/magic-link", Summary: "Ask for a mail with a sign-in link", Tag: "auth",
+		Description: "Answers the same whether or not the address is known. The link works once, within 15 minutes, and ends earlier ones; " +
+			"its page sends what stands behind # to POST /api/auth/link.",
+		Needs: access.Public, Limit: "mail", MaxBody: 8 << 10,
+	}, func(ctx context.Context, in *askLinkIn) (*said, error) {
+		return say("If there is an account with that address, a link is on its way."), s.RequestLink(ctx, in.Body.Email)
+	})
+}
