@@ -178,6 +178,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/request-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a mail to choose another password
+         * @description Answers the same whether or not the address is known. The link works once, within an hour, and ends earlier ones.
+         */
+        post: operations["post-auth-request-reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/resend-verification": {
         parameters: {
             query?: never;
@@ -192,6 +212,26 @@ export interface paths {
          * @description Answers the same whether or not the address is known. One mail a minute leaves for an address.
          */
         post: operations["post-auth-resend-verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose another password by a mailed link
+         * @description Ends every session and every other link of the person. Signs nobody in, and leaves second factors as they are. A refused password doesn't use the link up.
+         */
+        post: operations["post-auth-reset-password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -228,6 +268,46 @@ export interface paths {
         post?: never;
         /** Sign one device out */
         delete: operations["delete-auth-sessions-by-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/setup-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose the first password by an invitation
+         * @description For accounts that an operator opened. Confirms the address, since the link came there.
+         */
+        post: operations["post-auth-setup-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove once more who you are
+         * @description Operations with x-flint-step-up answer 403 step_up_required, with the methods, until this was done within their time.
+         */
+        post: operations["post-auth-step-up"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -678,6 +758,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/security/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened to your account
+         * @description Newest first. Every sign-in, refused attempt and change that concerns the person who asks, and nobody else's.
+         */
+        get: operations["get-security-log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/snaptrade/webhooks": {
         parameters: {
             query?: never;
@@ -754,6 +854,26 @@ export interface paths {
          * @description What you write is locked: no provider changes it again.
          */
         patch: operations["patch-transactions-by-id"];
+        trace?: never;
+    };
+    "/api/user/change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's password
+         * @description Ends every other session and every link that could open the account; the session that asks goes on. The person is told by mail.
+         */
+        post: operations["post-user-change-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/webhooks/snaptrade": {
@@ -930,6 +1050,32 @@ export interface components {
             /** @description Leave out what may be double, instead of adding and marking it */
             skipPossible?: boolean;
         };
+        AskResetInBody: {
+            email: string;
+        };
+        AuditEvent: {
+            /** @description IP address it came from; empty if there was none */
+            address: string;
+            /** @enum {string} */
+            area: "sign-in" | "account" | "connections" | "data";
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description unknown: somebody who wasn't signed in
+             * @enum {string}
+             */
+            by: "you" | "flint" | "support" | "unknown";
+            /** @description A sentence more, or empty */
+            detail: string;
+            /** @description Such as Firefox on Linux; empty if there was none */
+            device: string;
+            /** @description For programs, such as session.start; new ones may come */
+            event: string;
+            /** Format: uuid */
+            id: string;
+            /** @description For people, such as Signed in */
+            title: string;
+        };
         AuthSaidBody: {
             message: string;
             success: boolean;
@@ -939,6 +1085,17 @@ export interface components {
             hidden?: boolean;
             /** @description Empty removes it */
             nickname?: string;
+        };
+        ChangePasswordInBody: {
+            currentPassword: string;
+            /** @description 8 to 256 characters of any kind, compared exactly */
+            newPassword: string;
+        };
+        ChoosePasswordInBody: {
+            /** @description 8 to 256 characters of any kind, compared exactly */
+            password: string;
+            /** @description What stood behind # in the mailed link */
+            token: string;
         };
         Columns: {
             /** @description Column with the signed amount */
@@ -1085,6 +1242,12 @@ export interface components {
             statusReason: string;
             syncing: boolean;
         };
+        Device: {
+            /** @description Such as Firefox; empty if unknown */
+            browser: string;
+            /** @description Such as Linux; empty if unknown */
+            os: string;
+        };
         EditInputBody: {
             category?: string;
             merchant?: string;
@@ -1152,6 +1315,11 @@ export interface components {
         };
         ListedBody: {
             sessions: components["schemas"]["SessionView"][];
+        };
+        LogOutBody: {
+            entries: components["schemas"]["AuditEvent"][];
+            /** Format: uuid */
+            nextCursor: string;
         };
         LoginInBody: {
             email: string;
@@ -1293,6 +1461,8 @@ export interface components {
             type: string;
         };
         Problem: {
+            /** @description With mfa_required: to be sent back with the proof */
+            challenge?: string;
             /** @description What went wrong, for programs; stable */
             code: string;
             /** @description One sentence for people */
@@ -1301,6 +1471,10 @@ export interface components {
             errors?: components["schemas"]["Field"][];
             /** @description The id of this request; quote it when asking for help */
             instance: string;
+            /** @description With mfa_required and step_up_required: how it may be proven, the strongest first: passkey, totp, backup_code, password */
+            methods?: string[];
+            /** @description With mfa_required: true */
+            mfaRequired?: boolean;
             /**
              * Format: int64
              * @description Seconds after which a retry makes sense
@@ -1348,6 +1522,10 @@ export interface components {
         SessionView: {
             /** Format: date-time */
             createdAt: string;
+            /** @description The same as isCurrent */
+            current: boolean;
+            /** @description deviceInfo, as people call it */
+            device: components["schemas"]["Device"];
             deviceInfo: string;
             /** Format: uuid */
             id: string;
@@ -1355,6 +1533,8 @@ export interface components {
             isCurrent: boolean;
             /** Format: date-time */
             lastUsedAt: string;
+            /** @description Where the address is; null while Flint can't tell */
+            place: string | null;
         };
         Shown: {
             accountId: string;
@@ -1515,6 +1695,26 @@ export interface components {
             nonce: string;
             products: string[];
             scriptUrl: string;
+        };
+        StepUpInBody: {
+            /** @enum {string} */
+            method: "password";
+            password?: string;
+        };
+        SteppedUpBody: {
+            /**
+             * Format: date-time
+             * @description When a second factor or a passkey was
+             */
+            factorAt: string | null;
+            /** @enum {string} */
+            level: "aal1" | "aal2";
+            /**
+             * Format: date-time
+             * @description When the password was last proven in this session
+             */
+            passwordAt: string | null;
+            success: boolean;
         };
         SummaryOutputBody: {
             breakdown: components["schemas"]["PortfolioBucketView"][];
@@ -2040,6 +2240,48 @@ export interface operations {
             };
         };
     };
+    "post-auth-request-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskResetInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-auth-resend-verification": {
         parameters: {
             query?: never;
@@ -2050,6 +2292,48 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResendInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoosePasswordInBody"];
             };
         };
         responses: {
@@ -2122,8 +2406,14 @@ export interface operations {
     };
     "delete-auth-sessions": {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Sign this device out too */
+                everywhere?: boolean;
+            };
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2178,6 +2468,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-setup-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoosePasswordInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUpInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SteppedUpBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -3277,6 +3651,50 @@ export interface operations {
             };
         };
     };
+    "get-security-log": {
+        parameters: {
+            query?: {
+                /** @description Only events of this kind */
+                area?: "sign-in" | "account" | "connections" | "data";
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "snaptrade-webhook": {
         parameters: {
             query?: never;
@@ -3481,6 +3899,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Shown"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-user-change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
