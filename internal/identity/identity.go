@@ -109,6 +109,7 @@ type Service struct {
 	queue  queue.Inserter
 	limits *ratelimit.Limiter
 	hasher *hasher
+	common []string // passwords that are tried first
 }
 
 // New returns a Service. It hashes one password, to have a dummy to compare
@@ -128,7 +129,11 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if err != nil {
 		return nil, fmt.Errorf("prepare password hashing: %w", err)
 	}
-	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h}, nil
+	common, err := readCommon()
+	if err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common}, nil
 }
 
 // limit counts one act about an address, known or not, against a policy. The

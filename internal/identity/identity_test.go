@@ -133,12 +133,15 @@ func build(t *testing.T, change func(*house, *identity.Config)) *house {
 func (h *house) work(t *testing.T) []string {
 	t.Helper()
 	type queued struct {
-		ID   int64
-		Kind string
-		User id.User
+		ID    int64
+		Kind  string
+		User  id.User
+		Entry id.Entry
 	}
 	jobs, err := postgres.Many[queued](t.Context(), h.pool,
-		`select id, kind, (args->>'user')::uuid as user from river_job where state = 'available' order by id`, nil)
+		`select id, kind, coalesce((args->>'user')::uuid, '00000000-0000-0000-0000-000000000000') as user,
+		        coalesce((args->>'entry')::uuid, '00000000-0000-0000-0000-000000000000') as entry
+		 from river_job where state = 'available' order by id`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +157,8 @@ func (h *house) work(t *testing.T) []string {
 			err = (&identity.ResetWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ResetArgs]{Args: identity.ResetArgs{User: j.User}})
 		case "identity.setup":
 			err = (&identity.SetupWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.SetupArgs]{Args: identity.SetupArgs{User: j.User}})
-		case "identity.password_changed":
-			err = (&identity.PasswordChangedWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.PasswordChangedArgs]{Args: identity.PasswordChangedArgs{User: j.User}})
+		case "identity.tell":
+			err = (&identity.TellWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.TellArgs]{Args: identity.TellArgs{Entry: j.Entry}})
 		}
 		if err != nil {
 			t.Fatalf("job %s: %v", j.Kind, err)

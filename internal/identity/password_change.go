@@ -57,7 +57,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor access.Actor, presen
 // choose returns the hash of a password that a may take, or the fault that says
 // why they may not.
 func (s *Service) choose(ctx context.Context, field string, a account, next config.Secret) (string, error) {
-	if err := checkLength(field, next); err != nil {
+	if err := s.checkChoice(field, next, a.FirstName, a.Email); err != nil {
 		return "", err
 	}
 	past, err := pastPasswords(ctx, s.pool, a.ID)
@@ -105,13 +105,11 @@ func (s *Service) replace(ctx context.Context, tx pgx.Tx, actor access.Actor, a 
 	if err != nil {
 		return false, fmt.Errorf("end sessions: %w", err)
 	}
-	if err := audit.Record(ctx, tx, now, audit.Entry{
-		Actor: actor, Subject: a.ID, Verb: verb, Object: a.ID.String(), Detail: map[string]any{"sessions": ended},
-	}); err != nil {
-		return false, err
+	e := audit.Entry{Actor: actor, Subject: a.ID, Verb: verb, Object: a.ID.String(), Detail: map[string]any{"sessions": ended}}
+	if verb == "password.setup" { // they were invited to do that, and have just done it
+		return true, audit.Record(ctx, tx, now, e)
 	}
-	_, err = s.queue.InsertTx(ctx, tx, PasswordChangedArgs{User: a.ID, Version: a.PasswordVersion + 1}, nil)
-	return true, wrap("queue notice", err)
+	return true, wrap("tell of the new password", s.Tell(ctx, tx, e))
 }
 
 // StillProven reports whether p's password is the one that p was read with, and

@@ -2,9 +2,11 @@ package identity
 
 import (
 	"context"
+	"fmt"
 
 	"flint/internal/access"
 	"flint/internal/config"
+	"flint/internal/fault"
 	"flint/internal/platform/web"
 )
 
@@ -26,6 +28,53 @@ type changePasswordIn struct {
 		CurrentPassword string `json:"currentPassword" minLength:"1" maxLength:"1024"`
 		NewPassword     string `json:"newPassword" minLength:"1" maxLength:"1024" doc:"8 to 256 characters of any kind, compared exactly"`
 	}
+}
+
+type strengthIn struct {
+	Body struct {
+		Password string   `json:"password" maxLength:"1024"`
+		Words    []string `json:"words,omitempty" maxItems:"10" doc:"What the person typed next to it, such as name and address: guessed first"`
+	}
+}
+
+type strengthOut struct {
+	Body struct {
+		Score      int    `json:"score" minimum:"0" maximum:"4" doc:"0: guessed at once, 4: very hard to guess"`
+		Message    string `json:"message" doc:"For people"`
+		Acceptable bool   `json:"acceptable" doc:"Whether Flint would take it, as far as can be said before it is chosen"`
+		Code       string `json:"code,omitempty" doc:"Why it would be refused, as the problem's code"`
+		Breached   *bool  `json:"breached" doc:"Whether it is in a known breach; null: not known"`
+	}
+}
+
+// rate is what the person is told of a password while they type it.
+func (s *Service) rate(ctx context.Context, in *strengthIn) (*strengthOut, error) {
+	words := in.Body.Words
+	for i, w := range words {
+		if len(w) > 200 {
+			return nil, fault.BadField(fmt.Sprintf("body.words[%d]", i), "must have at most 200 characters")
+		}
+	}
+	if who := access.From(ctx); !who.User.IsZero() {
+		p, err := s.Person(ctx, who.User)
+		if err != nil {
+			return nil, fmt.Errorf("find person: %w", err)
+		}
+		words = append(words, p.FirstName, p.Email)
+	}
+	leave, err := s.hasher.enter(ctx) // it is work for a processor, and anybody may ask for it
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	p := config.NewSecret(in.Body.Password)
+	e := s.strength(p, words)
+	out := &strengthOut{}
+	out.Body.Score, out.Body.Message, out.Body.Acceptable = e.Score, e.Message, true
+	if f := fault.Of(s.checkChoice("body.password", p, words...)); f != nil {
+		out.Body.Acceptable, out.Body.Code, out.Body.Message = false, f.Code, f.Detail
+	}
+	return out, nil
 }
 
 // passwordOperations declares how passwords change.
@@ -53,6 +102,11 @@ func (s *Service) passwordOperations(api *web.Server) {
 		err := s.Setup(ctx, config.NewSecret(in.Body.Token), config.NewSecret(in.Body.Password))
 		return say("Your password is set. Sign in with it."), err
 	})
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/password-strength", Summary: "Say how hard a password is to guess", Tag: "auth",
+		Description: "While somebody types: the same estimate that decides whether the password is taken. Nothing is kept or logged.",
+		Needs:       access.Public, Limit: "write", MaxBody: 16 << 10,
+	}, s.rate)
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/user/change-password", Summary: "Change one's password", Tag: "auth",
 		Description: "Ends every other session and every link that could open the account; the session that asks goes on. The person is told by mail.",

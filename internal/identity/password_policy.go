@@ -16,10 +16,12 @@ const (
 
 // The faults of a password that somebody chooses. Each names the field.
 var (
-	ErrPasswordShort = fault.New(fault.Invalid, "password_too_short", "A password has at least 8 characters.")
-	ErrPasswordLong  = fault.New(fault.Invalid, "password_too_long", "A password has at most 256 characters.")
-	ErrPasswordUsed  = fault.New(fault.Invalid, "password_reused", "You have used that password before. Choose a new one.")
-	ErrPasswordWrong = fault.New(fault.Invalid, "password_wrong", "That isn't your present password.")
+	ErrPasswordShort     = fault.New(fault.Invalid, "password_too_short", "A password has at least 8 characters.")
+	ErrPasswordLong      = fault.New(fault.Invalid, "password_too_long", "A password has at most 256 characters.")
+	ErrPasswordCommon    = fault.New(fault.Invalid, "password_common", "That is one of the passwords that are tried first. Choose another.")
+	ErrPasswordGuessable = fault.New(fault.Invalid, "password_guessable", "That password is easy to guess. Add a word or two.")
+	ErrPasswordUsed      = fault.New(fault.Invalid, "password_reused", "You have used that password before. Choose a new one.")
+	ErrPasswordWrong     = fault.New(fault.Invalid, "password_wrong", "That isn't your present password.")
 )
 
 // in names the field that f is about.
@@ -36,6 +38,22 @@ func checkLength(field string, p config.Secret) error {
 		return in(field, ErrPasswordShort)
 	case n > maxPassword:
 		return in(field, ErrPasswordLong)
+	}
+	return nil
+}
+
+// checkChoice refuses a password that guessing would find: by its length, by
+// the list of common ones, by an estimate that knows the person's own words.
+func (s *Service) checkChoice(field string, p config.Secret, words ...string) error {
+	if err := checkLength(field, p); err != nil {
+		return err
+	}
+	e := s.strength(p, words)
+	switch {
+	case e.Common:
+		return in(field, ErrPasswordCommon)
+	case e.Guessable():
+		return in(field, fault.Saying(ErrPasswordGuessable, "That password is easy to guess. "+e.Message))
 	}
 	return nil
 }

@@ -27,11 +27,11 @@ type Newcomer struct {
 	Password  config.Secret
 }
 
-func (n Newcomer) check() (Newcomer, error) {
+func (s *Service) checkNewcomer(n Newcomer) (Newcomer, error) {
 	email, emailErr := CanonicalEmail(n.Email)
 	name, nameErr := cleanName(n.FirstName)
 	var bad *fault.Fault
-	for _, err := range []error{nameErr, emailErr, checkLength("body.password", n.Password)} {
+	for _, err := range []error{nameErr, emailErr, s.checkChoice("body.password", n.Password, n.FirstName, n.Email)} {
 		if f := fault.Of(err); f != nil && bad == nil {
 			bad = f
 		} else if f != nil {
@@ -61,7 +61,7 @@ func cleanName(s string) (string, error) {
 // If the address is known it changes nothing and queues a mail to its owner; the
 // caller can't tell the two apart.
 func (s *Service) Register(ctx context.Context, n Newcomer) error {
-	n, err := n.check()
+	n, err := s.checkNewcomer(n)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (s *Service) confirm(ctx context.Context, tx pgx.Tx, user id.User) error {
 // Admit stores a confirmed person on behalf of actor, an operator or the demo.
 // If the address is known it returns a Conflict.
 func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tier access.Tier) (Person, error) {
-	n, err := n.check()
+	n, err := s.checkNewcomer(n)
 	if err != nil {
 		return Person{}, err
 	}

@@ -43,18 +43,6 @@ func (SetupArgs) Kind() string { return "identity.setup" }
 // InsertOpts puts it with the mails.
 func (SetupArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Mail) }
 
-// PasswordChangedArgs asks for the mail that tells a person of a new password.
-type PasswordChangedArgs struct {
-	User    id.User `json:"user"`
-	Version int     `json:"version"` // of the new password: each change is told of once
-}
-
-// Kind names the job.
-func (PasswordChangedArgs) Kind() string { return "identity.password_changed" }
-
-// InsertOpts puts it with the mails.
-func (PasswordChangedArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Mail) }
-
 // ResetWorker sends mails with reset links. The token is made here and now, so
 // that none waits in a queue.
 type ResetWorker struct {
@@ -132,36 +120,4 @@ func (s *Service) sendLink(ctx context.Context, sender mail.Sender, user id.User
 	}
 	l.Action.Link = s.cfg.Origin.Link(l.Action.Link, token)
 	return post(ctx, sender, l)
-}
-
-// PasswordChangedWorker tells people that their password was changed.
-type PasswordChangedWorker struct {
-	river.WorkerDefaults[PasswordChangedArgs]
-	Service *Service
-	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*PasswordChangedWorker) Timeout(*river.Job[PasswordChangedArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
-}
-
-// Work sends the notice, unless the person is gone.
-func (w *PasswordChangedWorker) Work(ctx context.Context, job *river.Job[PasswordChangedArgs]) error {
-	p, err := w.Service.Person(ctx, job.Args.User)
-	if errors.Is(err, fault.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("find person: %w", err)
-	}
-	return post(ctx, w.Sender, mail.Letter{
-		To:      p.Email,
-		Subject: "Your password was changed",
-		Paragraphs: []string{
-			"The password of your Flint account was just changed. Every other device was signed out, and links mailed to you before don't open the account any more.",
-		},
-		Action:   mail.Action{Label: "It wasn't me", Link: w.Service.cfg.Origin.Link("/forgot", config.Secret{})},
-		Footnote: "If it was you, there is nothing to do. If it wasn't, choose another password at once: that ends every session again.",
-	})
 }

@@ -118,11 +118,15 @@ func TestAResetByMailEndsEverythingElse(t *testing.T) {
 	)
 	h.web.Check(t, resetWith(token, "yet another long phrase", 410)) // replayed
 	h.signIn(t, "ana@example.com", second)
-	if kinds := h.work(t); strings.Join(kinds, " ") != "identity.password_changed" {
-		t.Errorf("jobs %v", kinds)
+	h.work(t)
+	told := 0
+	for _, m := range h.inbox.Mails() {
+		if m.Subject == "Your password was changed" && strings.Contains(m.Text, "reset by mail") && !strings.Contains(m.Text, "#") {
+			told++
+		}
 	}
-	if m := h.inbox.Wait("ana@example.com", 3); m.Subject != "Your password was changed" || strings.Contains(m.Text, "#") {
-		t.Errorf("the owner was told:\n%s", m.Text)
+	if told != 1 {
+		t.Errorf("the owner was told %d times", told)
 	}
 	if p, _ := h.Person(t.Context(), ana.ID); !p.Confirmed() {
 		t.Error("the mail came to the address, which is therefore confirmed")
