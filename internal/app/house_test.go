@@ -394,7 +394,7 @@ func (h *house) settled() {
 	h.until("the background work is done", func() bool {
 		var n int
 		err := h.pool.QueryRow(ctx, `
-			select (select count(*) from river_job where state in ('available', 'running', 'retryable') or state = 'scheduled' and scheduled_at < now() + interval '5 seconds')
+			select (select count(*) from river_job where state in ('available', 'running', 'retryable') or state = 'scheduled' and scheduled_at < now() + interval '15 seconds')
 				+ (select count(*) from connections where status = 'pending' and deleted_at is null)`).Scan(&n)
 		if err != nil {
 			h.t.Fatal(err)
