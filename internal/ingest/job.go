@@ -31,7 +31,7 @@ func (*SyncWorker) Timeout(*river.Job[connection.SyncArgs]) time.Duration {
 }
 
 // busyWait is how long a job waits for another worker's sync of its connection.
-const busyWait = 10 * time.Second
+const busyWait = 2 * time.Second
 
 // Work syncs. While another worker holds the lease, the job waits its turn: that
 // worker may have died with the lease in its hand.
