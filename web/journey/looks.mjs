@@ -38,7 +38,7 @@ export async function settled(page) {
 
 /** Goes to a page as its links do: within the document, except into and out of /connect. */
 export async function go(page, url, path) {
-  const loads = (p) => /^\/(connect|signin|signup)(\?|$)/.test(p)
+  const loads = (p) => /^\/(connect|signin|signup|forgot|reset)(\?|$)/.test(p)
   const here = new URL(page.url())
   if (here.origin !== url || loads(path) || loads(here.pathname)) await page.goto(url + path)
   else {
@@ -64,7 +64,7 @@ export async function everyPageLooksRight(browser, demo) {
   }
   for (const theme of /** @type {const} */ (["light", "dark"])) {
     const { context, page, complaints } = await open(browser, { allowed: [demo.url], theme, storageState })
-    for (const path of [...paths, "/signin", "/signup"]) {
+    for (const path of [...paths, "/signin", "/signup", "/forgot", "/reset"]) {
       await go(page, demo.url, path)
       for (const width of widths) {
         await page.setViewportSize({ width, height: 860 })

@@ -1,3 +1,4 @@
+import { Forgot, Reset } from "./Forgot"
 import { Frame } from "./Frame"
 import { LinkSignIn } from "./LinkSignIn"
 import { SignIn } from "./SignIn"
@@ -13,6 +14,10 @@ export function Auth({ path }: { path: string }) {
         <SignUp />
       ) : page === "/verify" ? (
         <Verify />
+      ) : page === "/forgot" ? (
+        <Forgot />
+      ) : page === "/reset" ? (
+        <Reset />
       ) : page === "/signin/link" ? (
         <LinkSignIn />
       ) : (

@@ -44,6 +44,11 @@ export function SignIn() {
           required
           error={error?.field("password")}
         />
+        <p className="-mt-2 text-right text-sm">
+          <a href="/forgot" className="prose-link">
+            Forgot your password?
+          </a>
+        </p>
         <Button look="primary" size="lg" type="submit" className="w-full" busy={busy || answer !== undefined}>
           Sign in
         </Button>

@@ -75,3 +75,21 @@ describe("confirming an address", () => {
     expect(screen.getByRole("button", { name: "Send me a new link" })).toBeInTheDocument()
   })
 })
+
+describe("a forgotten password", () => {
+  it("is answered the same for every address", async () => {
+    serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/request-reset": { success: true, message: "If we know it, a mail is on its way." },
+    })
+    render(<Auth path="/forgot" />)
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.click(screen.getByRole("button", { name: "Send me a link" }))
+    expect(await screen.findByRole("status")).toHaveTextContent("on its way")
+  })
+  it("can't be changed without the mailed token", () => {
+    serve({ "GET /api/app": theApp })
+    render(<Auth path="/reset" />)
+    expect(screen.getByRole("heading", { name: "This link is incomplete" })).toBeInTheDocument()
+  })
+})
