@@ -46,6 +46,7 @@ var order = []string{
 	"internal/statement", // OFX, QFX and CSV files
 
 	"internal/identity",   // people
+	"internal/mfa",        // second factors
 	"internal/session",    // sign-in
 	"internal/market",     // exchange rates
 	"internal/connection", // linked institutions

@@ -23,6 +23,7 @@ import (
 	"flint/internal/identity"
 	"flint/internal/ingest"
 	"flint/internal/market"
+	"flint/internal/mfa"
 	"flint/internal/notify"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/postgres"
@@ -95,6 +96,13 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	if a.Identity, err = identity.New(cfg.Identity, pool, jobs, limits); err != nil {
 		return nil, err
 	}
+	factors := mfa.New(mfa.Config{
+		Pool: pool, Keys: keys, People: a.Identity, Limits: limits, Now: now,
+		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
+			return a.Sessions.FactorsChanged(ctx, tx, actor, user, left, proven)
+		},
+	})
+	cfg.Session.Factors = factors
 	if a.Sessions, err = session.New(cfg.Session, pool, keys, a.Identity); err != nil {
 		return nil, err
 	}
@@ -134,7 +142,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	a.Web = web.New(cfg.Web)
 	mountOwn(a.Web, cfg, pool)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(pool), a.Identity, a.Sessions, connections, wealth, transactions, a.hub, inbox,
+		audit.NewLog(pool), a.Identity, factors, a.Sessions, connections, wealth, transactions, a.hub, inbox,
 	} {
 		feature.Operations(a.Web)
 	}

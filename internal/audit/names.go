@@ -37,6 +37,12 @@ func Names() []Name {
 		"password": "with your password", "link": "with a link from a mail", "passkey": "with a passkey",
 		"totp": "with your password and an authenticator code", "backup_code": "with your password and a backup code",
 	}}
+	proof := map[string]map[string]string{"how": {
+		"password": "with your password", "passkey": "with a passkey", "totp": "with an authenticator code", "backup_code": "with a backup code",
+	}}
+	factor := map[string]map[string]string{"how": {
+		"totp": "An authenticator app.", "passkey": "A passkey.", "all": "All of them, by an operator.",
+	}}
 	refused := map[string]map[string]string{"reason": {
 		"password": "The password was wrong.", "factor": "The second step failed.", "code": "The code was wrong.",
 	}}
@@ -52,7 +58,8 @@ func Names() []Name {
 		{"session.refuse", SignIn, "A sign-in was refused", refused, ""},
 		{"session.end", SignIn, "A device was signed out", ended, ""},
 		{"session.reuse", SignIn, "A copied sign-in was stopped", nil, ""},
-		{"session.step_up", SignIn, "You proved again that it's you", how, ""},
+		{"session.ask_factor", SignIn, "The first step of a sign-in was right; the second was asked for", nil, ""},
+		{"session.step_up", SignIn, "You proved again that it's you", proof, ""},
 		{"session.refuse_step_up", SignIn, "A proof that it's you was refused", refused, ""},
 		{"session.issue_link", SignIn, "A sign-in link was made for you", nil, ""},
 		{"session.ask_link", SignIn, "A sign-in link was asked for", nil, ""},
@@ -72,6 +79,11 @@ func Names() []Name {
 		{"email.ask_change", Account, "A change of the e-mail address was asked for", nil, ""},
 		{"email.change", Account, "The e-mail address was changed", nil, ""},
 		{"email.undo_change", Account, "The change of the e-mail address was undone", nil, ""},
+
+		{"factor.add", Account, "A second step was added to signing in", factor, ""},
+		{"factor.remove", Account, "A second step was removed from signing in", factor, ""},
+		{"factor.use_backup", Account, "A backup code was used", nil, ""},
+		{"factor.renew_backup", Account, "New backup codes were made", nil, ""},
 
 		{"connection.link", Connections, "An institution was connected", nil, "institution"},
 		{"connection.reconnect", Connections, "An institution was reconnected", nil, "institution"},

@@ -33,7 +33,7 @@ func ViewOf(p Person) View {
 	}
 	return View{
 		ID: p.ID, Email: p.Email, FirstName: p.FirstName, Role: role, SubscriptionTier: p.Tier,
-		EmailVerified: p.Confirmed(), Currency: p.Currency, TimeZone: p.TimeZone,
+		MFAEnabled: p.SecondFactor, EmailVerified: p.Confirmed(), Currency: p.Currency, TimeZone: p.TimeZone,
 	}
 }
 

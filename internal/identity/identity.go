@@ -90,7 +90,8 @@ type Person struct {
 	TimeZone        string
 	CreatedAt       time.Time
 	BannedAt        *time.Time
-	PasswordVersion int // goes up with each change of the password
+	SecondFactor    bool // kept by package mfa
+	PasswordVersion int  // goes up with each change of the password
 }
 
 // Confirmed reports whether the person's address is known to be theirs.

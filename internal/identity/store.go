@@ -11,7 +11,7 @@ import (
 	"flint/internal/platform/postgres"
 )
 
-const columns = `id, email, first_name, tier, is_admin, email_verified_at, currency, time_zone, created_at, banned_at, password_version`
+const columns = `id, email, first_name, tier, is_admin, email_verified_at, currency, time_zone, created_at, banned_at, password_version, second_factor`
 
 // account is a Person with how they prove it. It stays in this package.
 type account struct {

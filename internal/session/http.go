@@ -8,8 +8,10 @@ import (
 	"flint/internal/access"
 	"flint/internal/config"
 	"flint/internal/device"
+	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/mfa"
 	"flint/internal/platform/web"
 )
 
@@ -51,6 +53,16 @@ type loginIn struct {
 	Body struct {
 		Email    string `json:"email" maxLength:"1000"`
 		Password string `json:"password" maxLength:"256"`
+		MFACode  string `json:"mfaCode,omitempty" maxLength:"40" doc:"A code of the authenticator app, or a backup code; without it, who needs one gets a challenge"`
+	}
+}
+
+type challengeIn struct {
+	Caller
+	Body struct {
+		Challenge  string `json:"challenge" minLength:"1" maxLength:"200" doc:"As the first step answered it"`
+		Code       string `json:"code,omitempty" maxLength:"40" doc:"Of the authenticator app"`
+		BackupCode string `json:"backupCode,omitempty" maxLength:"40"`
 	}
 }
 
@@ -152,8 +164,14 @@ type keySet struct {
 func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/login", Summary: "Sign in", Tag: "auth",
-		Needs: access.Public, Limit: "login", MaxBody: 8 << 10,
+		Description: "Who has a second factor gets 401 mfa_required with a challenge, and sends it with a code to /api/auth/mfa/challenge.",
+		Needs:       access.Public, Limit: "login", MaxBody: 8 << 10,
 	}, s.login)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/mfa/challenge", Summary: "Take the second step of signing in", Tag: "auth",
+		Description: "The challenge is good for five minutes. Tries are counted per person, whatever the challenge.",
+		Needs:       access.Public, Limit: "auth", MaxBody: 32 << 10,
+	}, s.answerChallenge)
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/link", Summary: "Sign in with a one-time link", Tag: "auth",
 		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
@@ -201,8 +219,9 @@ func (s *Service) Operations(api *web.Server) {
 
 type stepUpIn struct {
 	Body struct {
-		Method   access.Method `json:"method" enum:"password"`
+		Method   access.Method `json:"method" enum:"password,totp,backup_code"`
 		Password string        `json:"password,omitempty" maxLength:"256"`
+		Code     string        `json:"code,omitempty" maxLength:"40" doc:"With totp and backup_code"`
 	}
 }
 
@@ -216,7 +235,9 @@ type steppedUp struct {
 }
 
 func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*steppedUp, error) {
-	proofs, err := s.StepUp(ctx, access.From(ctx), Proof{Method: in.Body.Method, Password: config.NewSecret(in.Body.Password)})
+	proofs, err := s.StepUp(ctx, access.From(ctx), Proof{
+		Method: in.Body.Method, Password: config.NewSecret(in.Body.Password), Code: config.NewSecret(in.Body.Code),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +257,28 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*signedIn, error) {
 	if err != nil {
 		before = config.Secret{} // ambiguous cookies are overwritten, not believed
 	}
-	g, err := s.SignIn(ctx, in.Body.Email, config.NewSecret(in.Body.Password), before, in.client())
+	g, err := s.SignIn(ctx, Credentials{
+		Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Code: config.NewSecret(in.Body.MFACode),
+	}, before, in.client())
+	if err != nil {
+		return nil, err
+	}
+	return s.signedIn(g, in.delivery()), nil
+}
+
+func (s *Service) answerChallenge(ctx context.Context, in *challengeIn) (*signedIn, error) {
+	before, err := s.refreshCookie(in.Caller)
+	if err != nil {
+		before = config.Secret{}
+	}
+	answer := mfa.Answer{Method: access.TOTP, Code: config.NewSecret(in.Body.Code)}
+	if in.Body.Code == "" {
+		answer = mfa.Answer{Method: access.BackupCode, Code: config.NewSecret(in.Body.BackupCode)}
+	}
+	if (in.Body.Code == "") == (in.Body.BackupCode == "") {
+		return nil, fault.BadField("body.code", "or body.backupCode: exactly one of them is needed")
+	}
+	g, err := s.SignInWithFactor(ctx, config.NewSecret(in.Body.Challenge), answer, before, in.client())
 	if err != nil {
 		return nil, err
 	}

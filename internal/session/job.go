@@ -40,7 +40,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 	_, tokens := sweepRefresh(ctx, s.pool, s.now())
 	_, sessions := sweepSessions(ctx, s.pool, s.now().Add(-keep))
 	_, devices := sweepDevices(ctx, s.pool, s.now().Add(-deviceTTL))
-	if err := errors.Join(tokens, sessions, devices); err != nil {
+	_, challenges := sweepChallenges(ctx, s.pool, s.now())
+	if err := errors.Join(tokens, sessions, devices, challenges); err != nil {
 		return fmt.Errorf("remove expired sessions: %w", err)
 	}
 	return s.people.Sweep(ctx)

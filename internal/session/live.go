@@ -168,9 +168,15 @@ func (s *Service) read(ctx context.Context, session id.Session) (state, error) {
 	if err != nil {
 		return state{}, fmt.Errorf("read person: %w", err)
 	}
+	var factors access.Factors
+	if p.SecondFactor {
+		if factors, err = s.factorsOf(ctx, s.pool, p.ID); err != nil {
+			return state{}, err
+		}
+	}
 	return state{
 		user: p.ID, delivery: row.Delivery, tier: p.Tier, admin: p.IsAdmin, confirmed: p.Confirmed(),
-		proofs: row.proofs(), ends: row.ExpiresAt, read: now,
+		proofs: row.proofs(), factors: factors, ends: row.ExpiresAt, read: now,
 	}, nil
 }
 

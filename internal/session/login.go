@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,24 +19,43 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/mfa"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/telemetry"
 )
 
+// Credentials are what somebody types to sign in.
+type Credentials struct {
+	Email    string
+	Password config.Secret
+	Code     config.Secret // of the second factor, if they were asked for it together
+}
+
 // SignIn starts a session for whoever is behind an address and a password. An
 // unknown address, a wrong password and a banned person are all ErrCredentials,
-// and are recorded. before is the refresh token that the browser still holds,
+// and are recorded. Who has a second factor and gave no code gets ErrFactor with
+// a challenge; with a wrong one, mfa.ErrCode. before is the refresh token that the browser still holds,
 // if any: its session ends, so that a browser has one session and never one
 // that somebody else put there.
-func (s *Service) SignIn(ctx context.Context, email string, password, before config.Secret, c Client) (Grant, error) {
-	p, refused, err := s.people.Check(ctx, email, password)
+func (s *Service) SignIn(ctx context.Context, given Credentials, before config.Secret, c Client) (Grant, error) {
+	p, refused, err := s.people.Check(ctx, given.Email, given.Password)
 	if err != nil {
 		return Grant{}, err
 	}
 	if refused != identity.NotRefused {
 		return Grant{}, s.refuse(ctx, p, refused, c)
 	}
+	var answer *mfa.Answer
+	right := func() {}
+	if !given.Code.IsZero() && p.SecondFactor {
+		typed := mfa.Typed(given.Code)
+		answer = &typed
+		if right, err = s.cfg.Factors.Attempt(ctx, p.ID); err != nil {
+			return Grant{}, err
+		}
+	}
 	var g Grant
+	var ask asked
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		// The password may have changed while it was hashed; what it opened then
 		// has ended already, and this must not come after it.
@@ -47,10 +67,19 @@ func (s *Service) SignIn(ctx context.Context, email string, password, before con
 			return ErrCredentials
 		}
 		now := s.now()
-		g, err = s.begin(ctx, tx, p, before, c, proofRow{How: "password", PasswordAt: &now})
+		g, ask, err = s.admit(ctx, tx, opening{p, proofRow{How: "password", PasswordAt: &now}, before, c}, answer)
 		return err
 	})
-	return g, err
+	switch {
+	case errors.Is(err, mfa.ErrCode):
+		return Grant{}, s.refuseFactor(ctx, p, c, err)
+	case err != nil:
+		return Grant{}, err
+	case !ask.challenge.IsZero():
+		return Grant{}, ask.fault()
+	}
+	right()
+	return g, nil
 }
 
 // refuse records an attempt and returns ErrCredentials.
@@ -84,8 +113,10 @@ func (s *Service) IssueLink(ctx context.Context, actor access.Actor, user id.Use
 
 // SignInByLink starts a session for the holder of a link's token. A token that
 // isn't good any more, or of somebody who may not sign in, is identity.ErrLink.
+// Who has a second factor gets ErrFactor with a challenge; the link is used up.
 func (s *Service) SignInByLink(ctx context.Context, token, before config.Secret, c Client) (Grant, error) {
 	var g Grant
+	var ask asked
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		user, err := s.people.UseToken(ctx, tx, identity.SignInLink, token)
 		if err != nil {
@@ -98,9 +129,12 @@ func (s *Service) SignInByLink(ctx context.Context, token, before config.Secret,
 		if p.Banned() {
 			return identity.ErrLink
 		}
-		g, err = s.begin(ctx, tx, p, before, c, proofRow{How: "link"})
+		g, ask, err = s.admit(ctx, tx, opening{p, proofRow{How: "link"}, before, c}, nil)
 		return err
 	})
+	if err == nil && !ask.challenge.IsZero() {
+		return Grant{}, ask.fault()
+	}
 	return g, err
 }
 

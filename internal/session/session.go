@@ -18,6 +18,10 @@
 // client that comes again within 20 seconds gets the same child. After that, or
 // from another client, the token must have been copied: the session is revoked.
 //
+// Who has a second factor (package mfa) gets no session for the password or the
+// link alone, but a challenge, good for five minutes: the session begins with
+// the factor, see challenge.go.
+//
 // A session also knows when its person last proved who they are: by password,
 // by second factor (access.Proofs). Operations that demand a fresh proof are
 // refused with step_up_required until StepUp renews it; see stepup.go.
@@ -43,6 +47,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/mfa"
 )
 
 // Revoked is the channel on which the ids of sessions are sent that were
@@ -80,6 +85,8 @@ type Config struct {
 	// Grace is how long a used refresh token still gives the same child to the
 	// same client.
 	Grace time.Duration `env:"FLINT_REFRESH_GRACE,default=20s"`
+
+	Factors *mfa.Service // nil: nobody has a second factor
 
 	Now func() time.Time // default: time.Now
 	Log *slog.Logger     // default: slog.Default()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/access"
@@ -19,6 +20,7 @@ import (
 	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/mfa"
 	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
@@ -54,8 +56,9 @@ func (c *clock) pass(d time.Duration) {
 // node is one running Flint, as far as signing in goes.
 type node struct {
 	*session.Service
-	people *identity.Service
-	web    *webtest.Client // sends a browser's User-Agent, keeps no cookies
+	people  *identity.Service
+	factors *mfa.Service
+	web     *webtest.Client // sends a browser's User-Agent, keeps no cookies
 }
 
 // house is a database with its first node.
@@ -96,7 +99,13 @@ func (h *house) start(t *testing.T, origin string) *node {
 	if n.people, err = identity.New(identity.Config{Origin: o, Now: h.now}, h.pool, jobs, limits); err != nil {
 		t.Fatal(err)
 	}
-	if n.Service, err = session.New(session.Config{Origin: o, Now: h.now, Log: quiet}, h.pool, keys, n.people); err != nil {
+	n.factors = mfa.New(mfa.Config{
+		Pool: h.pool, Keys: keys, People: n.people, Limits: limits, Now: h.now,
+		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
+			return n.FactorsChanged(ctx, tx, actor, user, left, proven)
+		},
+	})
+	if n.Service, err = session.New(session.Config{Origin: o, Factors: n.factors, Now: h.now, Log: quiet}, h.pool, keys, n.people); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Start(t.Context()); err != nil {
@@ -110,6 +119,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 		},
 	})
 	n.people.Operations(api)
+	n.factors.Operations(api)
 	n.Operations(api)
 	mountVault(api)
 	n.web = webtest.New(t, api.Handler(), origin)

@@ -14,6 +14,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/mfa"
 	"flint/internal/platform/postgres"
 )
 
@@ -24,6 +25,7 @@ var ErrProof = fault.New(fault.Forbidden, "proof_wrong", "That isn't right. Try 
 type Proof struct {
 	Method   access.Method
 	Password config.Secret
+	Code     config.Secret // of a second factor
 }
 
 // StepUp renews the proofs of actor's session. What is wrong is ErrProof, is
@@ -31,7 +33,7 @@ type Proof struct {
 // guess from. Tokens stay as they are.
 func (s *Service) StepUp(ctx context.Context, actor access.Actor, proof Proof) (access.Proofs, error) {
 	if proof.Method != access.Password {
-		return access.Proofs{}, fault.BadField("body.method", "isn't one that you have")
+		return s.stepUpByFactor(ctx, actor, proof)
 	}
 	p, err := s.people.Person(ctx, actor.User)
 	if err != nil {
@@ -56,6 +58,37 @@ func (s *Service) StepUp(ctx context.Context, actor access.Actor, proof Proof) (
 	return proofs, err
 }
 
+// stepUpByFactor is StepUp by a second factor. Tries are counted as those at
+// sign-in are, and together with them.
+func (s *Service) stepUpByFactor(ctx context.Context, actor access.Actor, proof Proof) (access.Proofs, error) {
+	if s.cfg.Factors == nil {
+		return access.Proofs{}, ErrProof
+	}
+	undo, err := s.cfg.Factors.Attempt(ctx, actor.User)
+	if err != nil {
+		return access.Proofs{}, err
+	}
+	var proofs access.Proofs
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		now := s.now()
+		if err := s.cfg.Factors.Use(ctx, tx, actor.User, mfa.Answer{Method: proof.Method, Code: proof.Code}); err != nil {
+			return err
+		}
+		if proofs, err = s.prove(ctx, tx, actor, nil, &now); err != nil {
+			return err
+		}
+		return s.recordStepUp(ctx, tx, actor, proof.Method)
+	})
+	if errors.Is(err, mfa.ErrCode) {
+		return access.Proofs{}, s.doubt(ctx, actor, proof.Method)
+	}
+	if err != nil {
+		return access.Proofs{}, err
+	}
+	undo()
+	return proofs, nil
+}
+
 // prove stores when actor proved themselves in their session (nil: not now) and
 // announces it.
 func (s *Service) prove(ctx context.Context, tx pgx.Tx, actor access.Actor, password, factor *time.Time) (access.Proofs, error) {
@@ -71,15 +104,19 @@ func (s *Service) prove(ctx context.Context, tx pgx.Tx, actor access.Actor, pass
 
 func (s *Service) recordStepUp(ctx context.Context, tx pgx.Tx, actor access.Actor, m access.Method) error {
 	return audit.Record(ctx, tx, s.now(), audit.Entry{
-		Actor: actor, Subject: actor.User, Verb: "session.step_up", Object: actor.Session.String(), Detail: map[string]any{"method": string(m)},
+		Actor: actor, Subject: actor.User, Verb: "session.step_up", Object: actor.Session.String(), Detail: map[string]any{"how": string(m)},
 	})
 }
 
 // doubt records a proof that wasn't one and returns ErrProof.
 func (s *Service) doubt(ctx context.Context, actor access.Actor, m access.Method) error {
+	reason := string(wrongFactor)
+	if m == access.Password {
+		reason = string(identity.WrongPassword)
+	}
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		return audit.Record(ctx, tx, s.now(), audit.Entry{
-			Actor: actor, Subject: actor.User, Verb: "session.refuse_step_up", Object: actor.Session.String(), Detail: map[string]any{"method": string(m)},
+			Actor: actor, Subject: actor.User, Verb: "session.refuse_step_up", Object: actor.Session.String(), Detail: map[string]any{"reason": reason},
 		})
 	})
 	if err != nil {

@@ -99,7 +99,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in */
+        /**
+         * Sign in
+         * @description Who has a second factor gets 401 mfa_required with a challenge, and sends it with a code to /api/auth/mfa/challenge.
+         */
         post: operations["post-auth-login"];
         delete?: never;
         options?: never;
@@ -118,6 +121,163 @@ export interface paths {
         put?: never;
         /** Sign out */
         post: operations["post-auth-logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/magic-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a mail with a sign-in link
+         * @description Answers the same whether or not the address is known. The link works once, within 15 minutes, and ends earlier ones; its page sends what stands behind # to POST /api/auth/link.
+         */
+        post: operations["post-auth-magic-link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show your second factors */
+        get: operations["get-auth-mfa"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/mfa/backup-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new backup codes
+         * @description The earlier ones stop working. The new ones are shown this once.
+         */
+        post: operations["post-auth-mfa-backup-codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/mfa/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the second step of signing in
+         * @description The challenge is good for five minutes. Tries are counted per person, whatever the challenge.
+         */
+        post: operations["post-auth-mfa-challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/mfa/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove the authenticator app
+         * @description With the last factor the backup codes go too. The owner is told by mail.
+         */
+        delete: operations["delete-auth-mfa-disable"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/mfa/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up an authenticator app
+         * @description Nothing changes until a code of the app is confirmed, within 15 minutes.
+         */
+        post: operations["post-auth-mfa-setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/mfa/verify-setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the authenticator app
+         * @description The backup codes are shown this once.
+         */
+        post: operations["post-auth-mfa-verify-setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password-strength": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say how hard a password is to guess
+         * @description While somebody types: the same estimate that decides whether the password is taken. Nothing is kept or logged.
+         */
+        post: operations["post-auth-password-strength"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1050,6 +1210,9 @@ export interface components {
             /** @description Leave out what may be double, instead of adding and marking it */
             skipPossible?: boolean;
         };
+        AskLinkInBody: {
+            email: string;
+        };
         AskResetInBody: {
             email: string;
         };
@@ -1080,6 +1243,13 @@ export interface components {
             message: string;
             success: boolean;
         };
+        ChallengeInBody: {
+            backupCode?: string;
+            /** @description As the first step answered it */
+            challenge: string;
+            /** @description Of the authenticator app */
+            code?: string;
+        };
         ChangeInputBody: {
             /** @description A hidden account counts in no total */
             hidden?: boolean;
@@ -1096,6 +1266,14 @@ export interface components {
             password: string;
             /** @description What stood behind # in the mailed link */
             token: string;
+        };
+        CodeInBody: {
+            code: string;
+        };
+        CodesOutBody: {
+            /** @description Ten, each good for one sign-in without the app; shown once */
+            backupCodes: string[];
+            success: boolean;
         };
         Columns: {
             /** @description Column with the signed amount */
@@ -1323,6 +1501,8 @@ export interface components {
         };
         LoginInBody: {
             email: string;
+            /** @description A code of the authenticator app, or a backup code; without it, who needs one gets a challenge */
+            mfaCode?: string;
             password: string;
         };
         LogoutInBody: {
@@ -1343,6 +1523,11 @@ export interface components {
             currency: string;
             /** Format: date-time */
             lastUpdated: string | null;
+        };
+        MfaTotpView: {
+            enabled: boolean;
+            /** Format: date-time */
+            since: string | null;
         };
         Missing: {
             /**
@@ -1536,6 +1721,13 @@ export interface components {
             /** @description Where the address is; null while Flint can't tell */
             place: string | null;
         };
+        SetupOutBody: {
+            otpauthUri: string;
+            /** @description The same as a picture: a data URL of an SVG image */
+            qrCode: string;
+            /** @description Base32, to be typed in where the QR code can't be read; shown once */
+            secret: string;
+        };
         Shown: {
             accountId: string;
             accountName: string;
@@ -1696,9 +1888,18 @@ export interface components {
             products: string[];
             scriptUrl: string;
         };
+        StatusOutBody: {
+            /** Format: int64 */
+            backupCodesLeft: number;
+            /** @description Always empty for now */
+            passkeys: string[];
+            totp: components["schemas"]["MfaTotpView"];
+        };
         StepUpInBody: {
+            /** @description With totp and backup_code */
+            code?: string;
             /** @enum {string} */
-            method: "password";
+            method: "password" | "totp" | "backup_code";
             password?: string;
         };
         SteppedUpBody: {
@@ -1715,6 +1916,26 @@ export interface components {
              */
             passwordAt: string | null;
             success: boolean;
+        };
+        StrengthInBody: {
+            password: string;
+            /** @description What the person typed next to it, such as name and address: guessed first */
+            words?: string[];
+        };
+        StrengthOutBody: {
+            /** @description Whether Flint would take it, as far as can be said before it is chosen */
+            acceptable: boolean;
+            /** @description Whether it is in a known breach; null: not known */
+            breached: boolean | null;
+            /** @description Why it would be refused, as the problem's code */
+            code?: string;
+            /** @description For people */
+            message: string;
+            /**
+             * Format: int64
+             * @description 0: guessed at once, 4: very hard to guess
+             */
+            score: number;
         };
         SummaryOutputBody: {
             breakdown: components["schemas"]["PortfolioBucketView"][];
@@ -2092,6 +2313,330 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-magic-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskLinkInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-auth-mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-mfa-backup-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodesOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-mfa-challenge": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChallengeInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-auth-mfa-disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-mfa-setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-mfa-verify-setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodesOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-password-strength": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StrengthInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StrengthOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */

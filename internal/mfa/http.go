@@ -1,0 +1,123 @@
+package mfa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/platform/web"
+)
+
+// fresh is what a change of factors demands: a factor that was just proven, or
+// the password of those who have none.
+func fresh() access.StepUp { return access.StepUp{Within: 10 * time.Minute, Factor: true} }
+
+type statusOut struct {
+	Body struct {
+		TOTP            totpView `json:"totp"`
+		Passkeys        []string `json:"passkeys" doc:"Always empty for now"`
+		BackupCodesLeft int      `json:"backupCodesLeft"`
+	}
+}
+
+type totpView struct {
+	Enabled bool       `json:"enabled"`
+	Since   *time.Time `json:"since"`
+}
+
+type setupOut struct {
+	Body struct {
+		Secret     string `json:"secret" doc:"Base32, to be typed in where the QR code can't be read; shown once"`
+		OTPAuthURI string `json:"otpauthUri"`
+		QRCode     string `json:"qrCode" doc:"The same as a picture: a data URL of an SVG image"`
+	}
+}
+
+type codeIn struct {
+	Body struct {
+		Code string `json:"code" minLength:"1" maxLength:"40"`
+	}
+}
+
+type codesOut struct {
+	Body struct {
+		Success     bool     `json:"success"`
+		BackupCodes []string `json:"backupCodes" doc:"Ten, each good for one sign-in without the app; shown once"`
+	}
+}
+
+type said struct {
+	Body struct {
+		Success bool   `json:"success"`
+		Message string `json:"message"`
+	}
+}
+
+// Operations declares mfa's part of the API.
+func (s *Service) Operations(api *web.Server) {
+	web.Handle(api, web.Op{
+		Method: "GET", Path: "/api/auth/mfa", Summary: "Show your second factors", Tag: "auth",
+		Needs: access.SignedIn, Limit: "data",
+	}, s.status)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/mfa/setup", Summary: "Begin to set up an authenticator app", Tag: "auth",
+		Description: "Nothing changes until a code of the app is confirmed, within 15 minutes.",
+		Needs:       access.ManageOwn, Limit: "write", Assurance: fresh(),
+	}, s.setup)
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/mfa/verify-setup", Summary: "Confirm the authenticator app", Tag: "auth",
+		Description: "The backup codes are shown this once.",
+		Needs:       access.ManageOwn, Limit: "auth", MaxBody: 8 << 10,
+		Assurance: access.StepUp{Within: fresh().Within + pendingTTL, Factor: true}, // whoever may begin may end
+	}, func(ctx context.Context, in *codeIn) (*codesOut, error) {
+		return codes(s.Confirm(ctx, access.From(ctx), config.NewSecret(in.Body.Code)))
+	})
+	web.Handle(api, web.Op{
+		Method: "DELETE", Path: "/api/auth/mfa/disable", Summary: "Remove the authenticator app", Tag: "auth",
+		Description: "With the last factor the backup codes go too. The owner is told by mail.",
+		Needs:       access.ManageOwn, Limit: "write", Assurance: fresh(),
+	}, func(ctx context.Context, _ *struct{}) (*said, error) {
+		out := &said{}
+		out.Body.Success, out.Body.Message = true, "The authenticator app isn't asked for any more."
+		return out, s.Disable(ctx, access.From(ctx))
+	})
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/mfa/backup-codes", Summary: "Make new backup codes", Tag: "auth",
+		Description: "The earlier ones stop working. The new ones are shown this once.",
+		Needs:       access.ManageOwn, Limit: "write", Assurance: fresh(),
+	}, func(ctx context.Context, _ *struct{}) (*codesOut, error) {
+		return codes(s.Renew(ctx, access.From(ctx)))
+	})
+}
+
+func codes(list []string, err error) (*codesOut, error) {
+	out := &codesOut{}
+	out.Body.Success, out.Body.BackupCodes = true, list
+	return out, err
+}
+
+func (s *Service) status(ctx context.Context, _ *struct{}) (*statusOut, error) {
+	user := access.From(ctx).User
+	out := &statusOut{}
+	out.Body.Passkeys = []string{}
+	since, err := confirmedSince(ctx, s.cfg.Pool, user)
+	if err != nil && !errors.Is(err, fault.ErrNotFound) {
+		return nil, fmt.Errorf("find authenticator: %w", err)
+	}
+	out.Body.TOTP = totpView{since != nil, since}
+	if out.Body.BackupCodesLeft, err = backupLeft(ctx, s.cfg.Pool, user); err != nil {
+		return nil, fmt.Errorf("count backup codes: %w", err)
+	}
+	return out, nil
+}
+
+func (s *Service) setup(ctx context.Context, _ *struct{}) (*setupOut, error) {
+	e, err := s.Setup(ctx, access.From(ctx))
+	out := &setupOut{}
+	out.Body.Secret, out.Body.OTPAuthURI, out.Body.QRCode = e.Secret.Reveal(), e.URI.Reveal(), e.QR.Reveal()
+	return out, err
+}

@@ -1,0 +1,127 @@
+// Package mfa keeps people's second factors: authenticator apps (TOTP, RFC
+// 6238) and backup codes.
+//
+// The life of an authenticator: Setup makes a secret, seals it and shows it
+// once, as text and as a QR code. Until Confirm has seen a code made from it, it
+// is pending and counts for nothing; an earlier authenticator goes on working.
+// From then on each code opens one thing once: Use notes its 30-second step, and
+// no code of that step or an earlier one works again. Disable removes it.
+//
+// With the first factor come ten backup codes, for the day when the phone is
+// gone. They are shown once, kept as keyed hashes (the key is in the ring, not in
+// the database), and each works once. They are no factor by themselves, and go
+// with the last one. Renew replaces them.
+//
+// Guesses are counted per person (limit "factor"), whichever sign-in or session
+// they come through: a new challenge is no new set of tries. Every change is
+// recorded, told to the person by mail, and takes back what was proven in their
+// other sessions.
+//
+// Package session asks who has what (Of), and Use whether an answer is right.
+package mfa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flint/internal/access"
+	"flint/internal/config"
+	"flint/internal/envelope"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/identity"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/web"
+	"flint/internal/ratelimit"
+)
+
+// The faults of mfa.
+var (
+	ErrCode    = fault.New(fault.Unauthenticated, "mfa_wrong", "That code isn't right, or it was used before. Wait for the next one.")
+	ErrPending = fault.New(fault.Conflict, "factor_not_pending", "There is nothing to confirm. Start again.")
+	ErrNone    = fault.New(fault.Conflict, "no_factor", "There is no second factor on this account.")
+)
+
+// Config is what the package needs.
+type Config struct {
+	Pool   *pgxpool.Pool
+	Keys   *envelope.Keys
+	People *identity.Service
+	Limits *ratelimit.Limiter
+
+	// Changed is told, within the transaction, that user's factors changed:
+	// whether one is left, and whether actor has just proven one. It takes back
+	// what was proven in other sessions.
+	Changed func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error
+
+	Now func() time.Time // default: time.Now
+}
+
+// Service is mfa at work. It is safe for use by many goroutines.
+type Service struct{ cfg Config }
+
+// New returns a Service.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{cfg: cfg}
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+
+// Answer is what somebody gives as second factor.
+type Answer struct {
+	Method access.Method
+	Code   config.Secret
+}
+
+// Typed is the answer in one field for every kind of code: six digits are an
+// authenticator's, anything else is a backup code.
+func Typed(code config.Secret) Answer {
+	if _, ok := digitsOf(code.Reveal()); ok {
+		return Answer{access.TOTP, code}
+	}
+	return Answer{access.BackupCode, code}
+}
+
+// Of returns which factors user has, as db sees it.
+func (s *Service) Of(ctx context.Context, db postgres.DB, user id.User) (access.Factors, error) {
+	f, err := factorsOf(ctx, db, user)
+	if err != nil {
+		return f, fmt.Errorf("look for second factors: %w", err)
+	}
+	return f, nil
+}
+
+// Attempt counts a try at user's second factor. Beyond the limit it is
+// web.ErrTooMany, right code or wrong. Call undo once the answer was right.
+func (s *Service) Attempt(ctx context.Context, user id.User) (undo func(), err error) {
+	d, err := s.cfg.Limits.AllowFor(ctx, "factor", user.String())
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("count against limit factor: %w", err)
+	case !d.Allowed:
+		return nil, fault.After(web.ErrTooMany, d.Retry)
+	case d.Undo == nil:
+		return func() {}, nil
+	}
+	return d.Undo, nil
+}
+
+// Use checks an answer of user and uses it up in tx. A wrong one, and one that
+// was used before, is ErrCode. Call Attempt first.
+func (s *Service) Use(ctx context.Context, tx pgx.Tx, user id.User, a Answer) error {
+	switch a.Method {
+	case access.TOTP:
+		return s.useTOTP(ctx, tx, user, a.Code)
+	case access.BackupCode:
+		return s.useBackup(ctx, tx, user, a.Code)
+	}
+	return fault.Because(ErrCode, errors.New("not a method of second factors"))
+}

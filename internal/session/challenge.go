@@ -1,0 +1,195 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/config"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/identity"
+	"flint/internal/mfa"
+	"flint/internal/platform/postgres"
+)
+
+// The faults of a sign-in that takes two steps.
+var (
+	ErrFactor    = fault.New(fault.Unauthenticated, "mfa_required", "Now the second step: a code of your authenticator app, or a backup code.")
+	ErrChallenge = fault.New(fault.Gone, "challenge_over", "That took too long. Sign in again.")
+)
+
+// challengeTTL is how long the second step may take.
+const challengeTTL = 5 * time.Minute
+
+// wrongFactor is why a sign-in was refused whose first step was right.
+const wrongFactor identity.Refusal = "factor"
+
+// opening is a sign-in whose first step was right.
+type opening struct {
+	person identity.Person
+	proven proofRow
+	before config.Secret // of the browser's earlier session
+	client Client
+}
+
+// asked is what somebody is sent back with who still owes the second step.
+type asked struct {
+	challenge config.Secret
+	methods   []access.Method
+}
+
+func (a asked) fault() error {
+	p := fault.Proof{Challenge: a.challenge.Reveal()}
+	for _, m := range a.methods {
+		p.Methods = append(p.Methods, string(m))
+	}
+	return fault.Asking(ErrFactor, p)
+}
+
+// admit begins a session in tx, if o's person has no second factor or answer is
+// right. Without an answer it makes a challenge.
+func (s *Service) admit(ctx context.Context, tx pgx.Tx, o opening, answer *mfa.Answer) (Grant, asked, error) {
+	factors, err := s.factorsOf(ctx, tx, o.person.ID)
+	if err != nil {
+		return Grant{}, asked{}, err
+	}
+	switch {
+	case !factors.Any():
+		g, err := s.begin(ctx, tx, o.person, o.before, o.client, o.proven)
+		return g, asked{}, err
+	case answer == nil:
+		token, err := s.challenge(ctx, tx, o)
+		return Grant{}, asked{token, factors.Methods()}, err
+	}
+	g, err := s.finish(ctx, tx, o, *answer)
+	return g, asked{}, err
+}
+
+// finish begins a session in tx if answer is right.
+func (s *Service) finish(ctx context.Context, tx pgx.Tx, o opening, answer mfa.Answer) (Grant, error) {
+	if err := s.cfg.Factors.Use(ctx, tx, o.person.ID, answer); err != nil {
+		return Grant{}, err
+	}
+	now := s.now()
+	o.proven.FactorAt = &now
+	if o.proven.How == "password" {
+		o.proven.How = string(answer.Method)
+	}
+	return s.begin(ctx, tx, o.person, o.before, o.client, o.proven)
+}
+
+// challenge notes a sign-in that waits for its second step, and tells so in the
+// security log: whoever gets this far knows the password.
+func (s *Service) challenge(ctx context.Context, tx pgx.Tx, o opening) (config.Secret, error) {
+	token, now := newRefresh(), s.now()
+	if err := insertChallenge(ctx, tx, hash(token), o.person.ID, o.client.Delivery, o.proven.How, now, now.Add(challengeTTL)); err != nil {
+		return config.Secret{}, fmt.Errorf("store challenge: %w", err)
+	}
+	return token, audit.Record(ctx, tx, now, audit.Entry{
+		Subject: o.person.ID, Verb: "session.ask_factor",
+		Detail: map[string]any{"how": o.proven.How, "delivery": string(o.client.Delivery), "device": o.client.Device},
+	})
+}
+
+// SignInWithFactor takes the second step of a sign-in. A challenge that is over,
+// or was given to another kind of client, is ErrChallenge; a wrong answer is
+// mfa.ErrCode and leaves the challenge as it is, but counts against the person.
+func (s *Service) SignInWithFactor(ctx context.Context, challenge config.Secret, answer mfa.Answer, before config.Secret, c Client) (Grant, error) {
+	ch, err := findChallenge(ctx, s.pool, hash(challenge), c.Delivery, s.now())
+	if errors.Is(err, fault.ErrNotFound) {
+		return Grant{}, fault.Because(ErrChallenge, err)
+	}
+	if err != nil {
+		return Grant{}, fmt.Errorf("find challenge: %w", err)
+	}
+	undo, err := s.cfg.Factors.Attempt(ctx, ch.UserID)
+	if err != nil {
+		return Grant{}, err
+	}
+	var g Grant
+	var p identity.Person
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if p, err = s.people.PersonIn(ctx, tx, ch.UserID); err != nil {
+			return fmt.Errorf("find person: %w", err)
+		}
+		// Whatever ends sessions locks the person first and ends challenges too, so
+		// either it finds the session made here, or this finds no challenge.
+		still, err := s.people.StillProven(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		n, err := useChallenge(ctx, tx, hash(challenge), s.now())
+		if err != nil {
+			return fmt.Errorf("use challenge: %w", err)
+		}
+		if !still || n == 0 {
+			return ErrChallenge
+		}
+		o := opening{person: p, proven: proofRow{How: ch.How}, before: before, client: c}
+		if ch.How == "password" {
+			o.proven.PasswordAt = &ch.CreatedAt
+		}
+		g, err = s.finish(ctx, tx, o, answer)
+		return err
+	})
+	if errors.Is(err, mfa.ErrCode) {
+		return Grant{}, s.refuseFactor(ctx, p, c, err)
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	undo()
+	return g, nil
+}
+
+// refuseFactor records a second step that failed and returns why.
+func (s *Service) refuseFactor(ctx context.Context, p identity.Person, c Client, why error) error {
+	if err := s.refuse(ctx, p, wrongFactor, c); !errors.Is(err, ErrCredentials) {
+		return err
+	}
+	return why
+}
+
+// factorsOf returns which second factors user has.
+func (s *Service) factorsOf(ctx context.Context, db postgres.DB, user id.User) (access.Factors, error) {
+	if s.cfg.Factors == nil {
+		return access.Factors{}, nil
+	}
+	return s.cfg.Factors.Of(ctx, db, user)
+}
+
+// FactorsChanged is told by package mfa, within its transaction, that user's
+// second factors changed. What was proven in other sessions counts no more; in
+// actor's own the factor counts if it was just proven, and not if none is left.
+func (s *Service) FactorsChanged(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
+	own := actor.Session
+	if actor.User != user {
+		own = id.Session{}
+	}
+	if err := s.ForgetProofs(ctx, tx, user, own); err != nil {
+		return err
+	}
+	if err := endChallenges(ctx, tx, user); err != nil {
+		return fmt.Errorf("end challenges: %w", err)
+	}
+	if own.IsZero() {
+		return nil
+	}
+	if !left {
+		if err := clearFactor(ctx, tx, user, own); err != nil {
+			return fmt.Errorf("forget factor: %w", err)
+		}
+	}
+	if proven {
+		now := s.now()
+		_, err := s.prove(ctx, tx, actor, nil, &now)
+		return err
+	}
+	return nil
+}
