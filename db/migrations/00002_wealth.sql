@@ -35,6 +35,7 @@ create table connections (
 create unique index connections_provider_key on connections (provider, provider_connection_id) where deleted_at is null;
 create index connections_user on connections (user_id, created_at);
 create index connections_due on connections (next_sync_at) where deleted_at is null;
+create index connections_leased on connections (lease_until) where lease_until is not null;
 
 -- A person's identity at SnapTrade: one per person, shared by their connections.
 create table snaptrade_users (
