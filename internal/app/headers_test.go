@@ -8,12 +8,17 @@ import (
 	"flint/internal/access"
 )
 
-// TestEveryAnswerIsGuarded calls every operation in four ways, and pages, and
-// looks at the headers.
-func TestEveryAnswerIsGuarded(t *testing.T) {
+func TestReadingIsGuardedAndCallsNoProvider(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ann := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage")
+	t.Run("every answer is guarded", func(t *testing.T) { answersAreGuarded(t, h, ann) })
+	t.Run("reading calls no provider", func(t *testing.T) { readingCallsNobody(t, h, ann) })
+}
+
+// answersAreGuarded calls every operation in four ways, and pages, and looks at
+// the headers.
+func answersAreGuarded(t *testing.T, h *house, ann household) {
 	stranger := &person{house: h, address: "198.51.100.1"}
 	for _, route := range h.app.Web.Routes() {
 		if route.Path == "/api/events" {
@@ -75,12 +80,9 @@ func (m household) real(path string) string {
 	return path
 }
 
-// TestReadingCallsNoProvider reads all that can be read, and counts what arrives
-// at the far ends.
-func TestReadingCallsNoProvider(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	ann := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage")
+// readingCallsNobody reads all that can be read, and counts what arrives at the
+// far ends.
+func readingCallsNobody(t *testing.T, h *house, ann household) {
 	calls := func() (n int) {
 		t.Helper()
 		var read struct{ Total int }

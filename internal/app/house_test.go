@@ -27,6 +27,7 @@ import (
 	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/telemetry"
 	"flint/sandbox"
+	"flint/sandbox/world"
 )
 
 // patience is how long anything that happens in the background may take.
@@ -98,6 +99,7 @@ func newHouse(t *testing.T) *house {
 	h.url = "http://localhost:" + strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 	h.world, err = sandbox.New(sandbox.Config{
 		Dir: filepath.Join(h.state, "world"), TellerWebhookURL: h.url + "/api/teller/webhook", SnapTradeWebhookURL: h.url + "/api/snaptrade/webhooks",
+		Start:   world.DayOf(time.Now()) - 100, // a short past is enough here
 		Retries: []time.Duration{100 * time.Millisecond, time.Second},
 	})
 	if err != nil {

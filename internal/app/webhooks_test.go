@@ -53,12 +53,17 @@ func (h *house) fromSnapTrade(id, kind, authorization string) delivery {
 	return delivery{"/api/snaptrade/webhooks", body, http.Header{"Signature": {snaptrade.Signature(keys.SnapTradeKey, canonical)}}}
 }
 
-// TestAnyOrderAndNumberOfWebhooksEndsInTheSameState delivers true and outdated
-// events twenty times each, shuffled, several at once.
-func TestAnyOrderAndNumberOfWebhooksEndsInTheSameState(t *testing.T) {
+func TestWebhooksAreBelievedOnceAndOnlyIfSigned(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ann := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage")
+	t.Run("any order and number ends in the same state", func(t *testing.T) { anyOrderAndNumber(t, h, ann) })
+	t.Run("a forged one is refused and nothing changes", func(t *testing.T) { forgeries(t, h, ann) })
+}
+
+// anyOrderAndNumber delivers true and outdated events twenty times each,
+// shuffled, several at once.
+func anyOrderAndNumber(t *testing.T, h *house, ann household) {
 	authorization := h.rows(`select provider_connection_id from connections where id = $1`, ann.broker)[0]
 	state := func() string {
 		return strings.Join(append(h.rows(`select concat_ws(' ', institution_name, status, status_reason, deleted_at) from connections order by id`),
@@ -101,12 +106,9 @@ func TestAnyOrderAndNumberOfWebhooksEndsInTheSameState(t *testing.T) {
 	}
 }
 
-// TestAForgedWebhookIsRefusedAndNothingChanges tries what somebody can send who
-// doesn't know a secret, or knows an old delivery.
-func TestAForgedWebhookIsRefusedAndNothingChanges(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	ann := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage")
+// forgeries tries what somebody can send who doesn't know a secret, or knows an
+// old delivery.
+func forgeries(t *testing.T, h *house, ann household) {
 	authorization := h.rows(`select provider_connection_id from connections where id = $1`, ann.broker)[0]
 	at := ann.enrollment.Enrollment.ID
 	payload := fmt.Sprintf(`{"enrollment_id":%q,"reason":"disconnected"}`, at)
