@@ -45,9 +45,25 @@ func TestAScriptIsToldInOneLineWhereTheDemoIs(t *testing.T) {
 	}
 }
 
-func TestTheLoginLinkSignsInOnceAndOnlyOnce(t *testing.T) {
+// TestTheDemoIsWhatItsUserExpects follows one demo from a start to the next.
+func TestTheDemoIsWhatItsUserExpects(t *testing.T) {
 	t.Parallel()
-	d := start(t, demoDir(t))
+	dir := demoDir(t)
+	d := start(t, dir)
+	flint := d.signIn(t)
+	t.Run("the login link signs in once and only once", func(t *testing.T) { linkIsGoodOnce(t, d) })
+	t.Run("the figures are the world's to the cent", func(t *testing.T) { agree(t, d, flint) })
+	t.Run("the household is rich", func(t *testing.T) { householdIsRich(t, d, flint) })
+	t.Run("a second demo on the same state says so", func(t *testing.T) {
+		refused(t, dir, "running")
+		refused(t, dir, "running", "--reset")
+	})
+	t.Run("and harms nothing", func(t *testing.T) { agree(t, d, flint) })
+	t.Run("a second start keeps the data and is quick", func(t *testing.T) { d = startedAgain(t, d, dir) })
+	t.Run("a killed demo leaves no process", func(t *testing.T) { endsWhole(t, dir, func() error { d.kill(); return nil }) })
+}
+
+func linkIsGoodOnce(t *testing.T, d *demo) {
 	_, token, _ := strings.Cut(d.ready.LoginURL, "#")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -75,30 +91,23 @@ func TestTheLoginLinkSignsInOnceAndOnlyOnce(t *testing.T) {
 	}
 }
 
-func TestTheDemosFiguresAreTheWorldsToTheCent(t *testing.T) {
-	t.Parallel()
-	d := start(t, demoDir(t))
-	flint := d.signIn(t)
-	agree(t, d, flint)
+func householdIsRich(t *testing.T, d *demo, flint *client) {
 	var now dashboard
 	flint.get(t, "/api/dashboard", &now)
-	wholeList(t, d, flint, now.Accounts[0].ID)
-	kinds := map[string]int{}
+	kinds, broken := map[string]int{}, 0
 	for _, a := range now.Accounts {
 		kinds[a.Type]++
-	}
-	if len(now.Accounts) < 10 || kinds["bank"] == 0 || kinds["credit"] == 0 || kinds["loan"] != 1 || kinds["investment"] == 0 || kinds["crypto"] == 0 {
-		t.Errorf("the household isn't rich: %v", kinds)
-	}
-	broken := 0
-	for _, a := range now.Accounts {
 		if a.NeedsReconnection {
 			broken++
 		}
 	}
+	if len(now.Accounts) < 10 || kinds["bank"] == 0 || kinds["credit"] == 0 || kinds["loan"] != 1 || kinds["investment"] == 0 || kinds["crypto"] == 0 {
+		t.Errorf("the accounts are %v", kinds)
+	}
 	if broken == 0 {
 		t.Error("nothing is broken: the demo shows what that looks like")
 	}
+	wholeList(t, d, flint, now.Accounts[0].ID)
 }
 
 // wholeList reads an account's transactions page by page: each is there once,
@@ -119,20 +128,17 @@ func wholeList(t *testing.T, d *demo, flint *client, of string) {
 	}
 }
 
-func TestASecondStartKeepsTheDataAndIsQuick(t *testing.T) {
-	t.Parallel()
-	dir := demoDir(t)
-	first := start(t, dir)
+// startedAgain ends a demo, sees to it that nothing is left of it, and starts it
+// again.
+func startedAgain(t *testing.T, first *demo, dir string) *demo {
 	flint := first.signIn(t)
-	note := map[string]string{"note": "kept over the restart"}
 	var page struct{ Transactions []transaction }
 	flint.get(t, "/api/transactions?limit=1", &page)
-	flint.must(t, http.MethodPatch, "/api/transactions/"+page.Transactions[0].ID, note, nil)
+	noted := page.Transactions[0].ID
+	flint.must(t, http.MethodPatch, "/api/transactions/"+noted, map[string]string{"note": "kept over the restart"}, nil)
 	var before, after dashboard
 	flint.get(t, "/api/dashboard", &before)
-	if err := first.terminate(); err != nil {
-		t.Fatal(err)
-	}
+	endsWhole(t, dir, first.terminate)
 	began := time.Now()
 	second := start(t, dir)
 	if took := time.Since(began); took > quick() {
@@ -148,27 +154,27 @@ func TestASecondStartKeepsTheDataAndIsQuick(t *testing.T) {
 	if after.TotalBalance == nil || before.TotalBalance == nil || !after.TotalBalance.Amount.Equal(before.TotalBalance.Amount) {
 		t.Errorf("net worth was %v and is %v", before.TotalBalance, after.TotalBalance)
 	}
-	var noted struct {
-		Transactions []struct{ ID, Note string }
+	flint.get(t, "/api/transactions?q=kept+over", &page)
+	if len(page.Transactions) != 1 || page.Transactions[0].ID != noted {
+		t.Errorf("the note is on %v", page.Transactions)
 	}
-	flint.get(t, "/api/transactions?q=kept+over", &noted)
-	if len(noted.Transactions) != 1 || noted.Transactions[0].ID != page.Transactions[0].ID {
-		t.Errorf("the note is on %v", noted.Transactions)
-	}
+	return second
 }
 
-func TestResetBeginsAnew(t *testing.T) {
-	t.Parallel()
-	dir := demoDir(t)
-	f, err := template()
-	if err != nil {
-		t.Fatal(err)
+// endsWhole ends the demo in dir and waits until no process of it is left.
+func endsWhole(t *testing.T, dir string, end func() error) {
+	t.Helper()
+	pid := serverOf(t, dir)
+	if err := end(); err != nil {
+		t.Error(err)
 	}
-	d := start(t, dir, "--reset")
-	if d.ready.Password == f.first.Password {
-		t.Error("the owner has the password of before")
-	}
-	agree(t, d, d.signIn(t))
+	soon(t, graceful, "the database server ends", func() (bool, string) {
+		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH), "process " + strconv.Itoa(pid)
+	})
+	soon(t, graceful, "no process is left in the folder", func() (bool, string) {
+		left := living(dir)
+		return len(left) == 0, strings.Join(left, ", ")
+	})
 }
 
 func TestResetLeavesAFolderAloneThatHoldsNoDemo(t *testing.T) {
@@ -182,15 +188,6 @@ func TestResetLeavesAFolderAloneThatHoldsNoDemo(t *testing.T) {
 	if _, err := os.Stat(photo); err != nil {
 		t.Errorf("it removed what isn't its: %v", err)
 	}
-}
-
-func TestASecondDemoOnTheSameStateSaysSoAndHarmsNothing(t *testing.T) {
-	t.Parallel()
-	dir := demoDir(t)
-	d := start(t, dir)
-	refused(t, dir, "running")
-	refused(t, dir, "running", "--reset")
-	agree(t, d, d.signIn(t))
 }
 
 // refused starts a demo that must end by itself with one sentence.
@@ -216,31 +213,6 @@ func refused(t *testing.T, dir, because string, args ...string) {
 	}
 	if lines := d.printed(); len(lines) > 0 {
 		t.Errorf("a script would read %q", lines)
-	}
-}
-
-func TestEndingTheDemoEndsEverything(t *testing.T) {
-	t.Parallel()
-	for name, end := range map[string]func(*demo) error{
-		"asked to":  (*demo).terminate,
-		"by kill 9": func(d *demo) error { d.kill(); return nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := demoDir(t)
-			d := start(t, dir)
-			pid := serverOf(t, dir)
-			if err := end(d); err != nil {
-				t.Error(err)
-			}
-			soon(t, graceful, "the database server ends", func() (bool, string) {
-				return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH), "process " + strconv.Itoa(pid)
-			})
-			soon(t, graceful, "no process is left in the folder", func() (bool, string) {
-				left := living(dir)
-				return len(left) == 0, strings.Join(left, ", ")
-			})
-		})
 	}
 }
 
