@@ -153,6 +153,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	river.AddWorker(workers, &identity.NoticeWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.ResetWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.SetupWorker{Service: a.Identity, Sender: post})
+	river.AddWorker(workers, &identity.EmailChangeWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.LinkWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})

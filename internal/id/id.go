@@ -26,6 +26,7 @@ type (
 	Import      = Of[statement]
 	Delivery    = Of[delivery]
 	Entry       = Of[entry]
+	EmailChange = Of[emailChange]
 )
 
 type (
@@ -40,6 +41,7 @@ type (
 	statement   struct{}
 	delivery    struct{}
 	entry       struct{}
+	emailChange struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

@@ -112,7 +112,7 @@ func build(t *testing.T, change func(*house, *identity.Config)) *house {
 		t.Fatal(err)
 	}
 	api := web.New(web.Config{
-		Origin: origin, Policies: limits.Names(), Log: slog.New(slog.DiscardHandler),
+		Origin: origin, Policies: limits.Names(), Log: slog.New(slog.DiscardHandler), Now: h.now,
 		Authenticate: func(r *http.Request) (access.Actor, error) {
 			if !h.actor.User.IsZero() || r.Header.Get("Authorization") == "" {
 				return h.actor, nil

@@ -16,7 +16,6 @@ import (
 	"flint/internal/platform/mail"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
-	"flint/internal/platform/web"
 )
 
 // linkTTL is how long a sign-in link that somebody asked for works.
@@ -102,23 +101,5 @@ func (w *LinkWorker) Work(ctx context.Context, job *river.Job[LinkArgs]) error {
 		},
 		Action:   mail.Action{Label: "Sign in", Link: "/signin/link"},
 		Footnote: "If it wasn't you, delete this mail: nobody gets in without the link. Never pass it on.",
-	})
-}
-
-type askLinkIn struct {
-	Body struct {
-		Email string `json:"email" minLength:"3" maxLength:"1000"`
-	}
-}
-
-// lifeOperations declares what an account goes through after it was opened.
-func (s *Service) lifeOperations(api *web.Server) {
-	web.Handle(api, web.Op{
-		Method: "POST", Path: "/api/auth/magic-link", Summary: "Ask for a mail with a sign-in link", Tag: "auth",
-		Description: "Answers the same whether or not the address is known. The link works once, within 15 minutes, and ends earlier ones; " +
-			"its page sends what stands behind # to POST /api/auth/link.",
-		Needs: access.Public, Limit: "mail", MaxBody: 8 << 10,
-	}, func(ctx context.Context, in *askLinkIn) (*said, error) {
-		return say("If there is an account with that address, a link is on its way."), s.RequestLink(ctx, in.Body.Email)
 	})
 }

@@ -65,9 +65,13 @@ func pastPasswords(ctx context.Context, db postgres.DB, user id.User) ([]string,
 	return hashes, err
 }
 
-// endOpeners ends the tokens that could open the account. A confirmation opens
-// nothing, and what undoes a change must outlive whoever made the change.
+// endOpeners ends the tokens that could open the account, and changes of its
+// address that wait to be confirmed. A confirmation opens nothing, and what
+// undoes a change must outlive whoever made the change.
 func endOpeners(ctx context.Context, tx pgx.Tx, user id.User, now time.Time) error {
+	if err := endAsked(ctx, tx, user, now); err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
 		update mail_tokens set expires_at = @now
 		where user_id = @user and purpose = any(@purposes) and used_at is null and expires_at > @now`,

@@ -77,11 +77,14 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 			return fmt.Errorf("store person: %w", err)
 		}
 		owner, err := byEmail(ctx, tx, n.Email)
-		if err != nil {
+		if err != nil && !errors.Is(err, fault.ErrNotFound) {
 			return fmt.Errorf("find person: %w", err)
 		}
 		verb, job := "account.register", river.JobArgs(ConfirmArgs{User: owner.ID})
-		if owner.ID != p.ID {
+		switch {
+		case owner.ID.IsZero(): // whose it was can get it back, and has mails that say so
+			verb, job = "account.register_again", NoticeArgs{User: s.nobody(n.Email)}
+		case owner.ID != p.ID:
 			verb, job = "account.register_again", NoticeArgs{User: owner.ID}
 		}
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{

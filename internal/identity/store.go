@@ -28,11 +28,13 @@ func byEmail(ctx context.Context, db postgres.DB, email string) (account, error)
 		postgres.Args{"email": email})
 }
 
-// insertPerson does nothing if the address is taken.
+// insertPerson does nothing if the address is taken, or if its owner before can
+// get it back.
 func insertPerson(ctx context.Context, tx pgx.Tx, p Person, phc string) error {
 	return postgres.Exec(ctx, tx, `
 		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
-		values (@id, @email, @name, @hash, @tier, @now, @now)
+		select @id, @email, @name, @hash, @tier, @now, @now
+		where not exists (select from email_changes where old_email = @email and ended_at is null and undo_until > @now)
 		on conflict on constraint users_email_key do nothing`,
 		postgres.Args{"id": p.ID, "email": p.Email, "name": p.FirstName, "hash": phc, "tier": p.Tier, "now": p.CreatedAt})
 }

@@ -67,11 +67,15 @@ func (s *Service) UseToken(ctx context.Context, tx pgx.Tx, purpose Purpose, toke
 	return user, nil
 }
 
-// Sweep removes tokens that expired a week ago or earlier. Until then a used
-// one still answers "already confirmed" to the person who opens it twice.
+// Sweep removes tokens that expired a week ago or earlier, and changes of
+// addresses that were over a month ago. Until then a used token still answers
+// "already confirmed" to the person who opens it twice.
 func (s *Service) Sweep(ctx context.Context) error {
 	if err := sweepTokens(ctx, s.pool, s.now().AddDate(0, 0, -7)); err != nil {
 		return fmt.Errorf("remove expired mail tokens: %w", err)
+	}
+	if err := sweepChanges(ctx, s.pool, s.now().AddDate(0, -1, 0)); err != nil {
+		return fmt.Errorf("remove old changes of addresses: %w", err)
 	}
 	return nil
 }
