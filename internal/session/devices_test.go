@@ -174,7 +174,7 @@ func TestWhatSignsADeviceOutMakesItUnknown(t *testing.T) {
 	if len(out.Cookies) != 2 {
 		t.Errorf("cookies: %v", out.Cookies)
 	}
-	h.web.Check(t, cookiesOf(t, two).user(401))
+	eventually(t, "this session is over too", func() bool { return h.web.Do(t, cookiesOf(t, two).user(401)).Status == 401 })
 	h.from(t, "ana@example.com", deviceOf(t, one))
 	if m := h.warnings(t); len(m) != 1 {
 		t.Error("signing out everywhere leaves a known device")
