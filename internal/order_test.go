@@ -43,6 +43,7 @@ var order = []string{
 	"internal/provider/teller",
 	"internal/provider/snaptrade",
 	"internal/provider/marketdata",
+	"internal/provider/hibp",
 	"internal/statement", // OFX, QFX and CSV files
 
 	"internal/identity",   // people

@@ -21,6 +21,7 @@ func (s *Server) Environment() map[string]string {
 		"SNAPTRADE_CONSUMER_KEY":  keys.SnapTradeKey,
 		"SNAPTRADE_PORTAL_ORIGIN": at.Site,
 		"ECB_BASE_URL":            at.ECB + "/stats/eurofxref",
+		"HIBP_BASE_URL":           at.HIBP,
 		"SMTP_URL":                at.SMTP,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flint/sandbox/ecb"
+	"flint/sandbox/hibp"
 	"flint/sandbox/hook"
 	"flint/sandbox/inbox"
 	"flint/sandbox/meter"
@@ -40,6 +41,7 @@ type Server struct {
 	desk   misbehave.Desk
 	meter  meter.Meter
 	rates  *ecb.Rates
+	leaks  *hibp.Breaches
 
 	mu      sync.Mutex
 	urls    URLs
@@ -54,6 +56,7 @@ type URLs struct {
 	Teller        string `json:"teller"`        // https
 	SnapTrade     string `json:"snaptrade"`     //
 	ECB           string `json:"ecb"`           // prefix of /stats/eurofxref/…
+	HIBP          string `json:"hibp"`          // prefix of /range/…
 	SMTP          string `json:"smtp"`          // smtp://host:port
 	ConnectScript string `json:"connectScript"` // TellerConnect for a page
 }
@@ -107,6 +110,7 @@ func (s *Server) open() error {
 	s.hooks = hook.New(hook.Config{Now: s.cfg.Now, Log: s.cfg.Log, Retries: s.cfg.Retries})
 	s.SetWebhooks(s.cfg.TellerWebhookURL, s.cfg.SnapTradeWebhookURL)
 	s.rates = ecb.New(s.cfg.Seed, s.clock)
+	s.leaks = hibp.New(s.cfg.Seed)
 	if s.inbox, err = inbox.New(inbox.Config{State: state, Now: s.cfg.Now, Log: s.cfg.Log}); err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.urls = URLs{
 		Site: home, Teller: "https://" + listeners[1].Addr().String(), SnapTrade: "http://" + listeners[2].Addr().String(),
-		ECB: home + "/ecb", SMTP: "smtp://" + listeners[3].Addr().String(), ConnectScript: home + "/teller/connect.js",
+		ECB: home + "/ecb", HIBP: home + "/hibp", SMTP: "smtp://" + listeners[3].Addr().String(), ConnectScript: home + "/teller/connect.js",
 	}
 	s.mu.Unlock()
 	s.serve(listeners[0], s.site())
@@ -166,7 +170,10 @@ func (s *Server) played(name string, refuse misbehave.Refuse, api http.Handler) 
 func (s *Server) site() http.Handler {
 	return site.New(site.Config{
 		Seed: s.cfg.Seed, Clock: s.clock, Teller: s.teller, Inbox: s.inbox, Hooks: s.hooks, Desk: &s.desk, Meter: &s.meter, Log: s.cfg.Log,
-		Others: map[string]site.Other{"snaptrade": {Pages: s.broker.Pages(), Control: s.broker.Control()}},
+		Others: map[string]site.Other{
+			"snaptrade": {Pages: s.broker.Pages(), Control: s.broker.Control()},
+			"hibp":      {Pages: http.StripPrefix("/hibp", s.played("hibp", hibp.Refuse, s.leaks.Handler())), Control: s.leaks.Control()},
+		},
 		Rates:  s.played("ecb", ecb.Refuse, s.rates.Handler()),
 	}).Handler()
 }

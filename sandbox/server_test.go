@@ -143,7 +143,7 @@ func TestTheWorldAnswers(t *testing.T) {
 	if status != 200 {
 		t.Fatalf("%d %s", status, body)
 	}
-	for _, path := range []string{"/", "/inbox", "/accounts", "/deliveries", "/control/state", "/control/requests", "/ecb/stats/eurofxref/eurofxref-daily.xml", "/teller/connect.js"} {
+	for _, path := range []string{"/", "/inbox", "/accounts", "/deliveries", "/control/state", "/control/requests", "/ecb/stats/eurofxref/eurofxref-daily.xml", "/hibp/range/00000", "/teller/connect.js"} {
 		status, body := get(t, http.DefaultClient, s.URLs().Site+path, "")
 		if status != 200 {
 			t.Errorf("%s: %d %s", path, status, body)

@@ -30,6 +30,7 @@ import (
 	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
 	"flint/internal/portfolio"
+	"flint/internal/provider/hibp"
 	"flint/internal/provider/marketdata"
 	"flint/internal/provider/snaptrade"
 	"flint/internal/provider/teller"
@@ -93,9 +94,11 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	cfg.Identity.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
 		return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
 	}
+	cfg.Identity.Breaches, cfg.Identity.Log = far.breaches(), log
 	if a.Identity, err = identity.New(cfg.Identity, pool, jobs, limits); err != nil {
 		return nil, err
 	}
+	a.release = append(a.release, a.Identity.Settle)
 	factors := mfa.New(mfa.Config{
 		Pool: pool, Keys: keys, People: a.Identity, Limits: limits, Now: now,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
@@ -176,6 +179,7 @@ type far struct {
 	teller    *teller.Client
 	snaptrade *snaptrade.Client
 	ecb       *marketdata.ECB
+	hibp      *hibp.Client
 }
 
 // rates avoids a nil client inside a non-nil interface.
@@ -184,6 +188,14 @@ func (f far) rates() market.Source {
 		return nil
 	}
 	return f.ecb
+}
+
+// breaches is as rates.
+func (f far) breaches() identity.Breaches {
+	if f.hibp == nil {
+		return nil
+	}
+	return f.hibp
 }
 
 // feeds returns how each provider is read.
@@ -224,6 +236,12 @@ func (a *App) providers(cfg Config, now func() time.Time, log *slog.Logger) (far
 			return f, fmt.Errorf("set up exchange rates: %w", err)
 		}
 		a.release = append(a.release, f.ecb.Close)
+	}
+	if cfg.Breaches.Enabled() {
+		if f.hibp, err = hibp.New(cfg.Breaches, now, log, nil); err != nil {
+			return f, fmt.Errorf("set up the check for breached passwords: %w", err)
+		}
+		a.release = append(a.release, f.hibp.Close)
 	}
 	return f, nil
 }

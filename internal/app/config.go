@@ -14,6 +14,7 @@ import (
 	"flint/internal/platform/postgres/private"
 	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
+	"flint/internal/provider/hibp"
 	"flint/internal/provider/marketdata"
 	"flint/internal/provider/snaptrade"
 	"flint/internal/provider/teller"
@@ -44,6 +45,7 @@ type Config struct {
 	Teller     teller.Config
 	Snaptrade  snaptrade.Config
 	MarketData marketdata.Config
+	Breaches   hibp.Config
 }
 
 // Demo is set by `flint demo` alone.

@@ -70,6 +70,7 @@ func Names() []Name {
 		{"account.invite", Account, "You were invited to open an account", nil, ""},
 		{"account.ban", Account, "The account was closed to sign-ins", nil, ""},
 		{"password.ask_reset", Account, "A new password was asked for", nil, ""},
+		{"password.breached", Account, "Your password was found among those that strangers have", nil, ""},
 		{"password.refuse", Account, "A change of the password was refused", refused, ""},
 		{"password.setup", Account, "A password was chosen", nil, ""},
 		{"password.reset", Account, "The password was reset by mail", nil, ""},

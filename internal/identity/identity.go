@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,7 +65,11 @@ type Config struct {
 	// session stands below this one, so the app plugs it in.
 	EndSessions func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error)
 
+	// Breaches knows lost passwords; nil does without.
+	Breaches Breaches
+
 	Now func() time.Time // default: time.Now
+	Log *slog.Logger     // default: slog.Default()
 }
 
 // Validate reports what is wrong with the settings, by variable.
@@ -111,6 +117,11 @@ type Service struct {
 	limits *ratelimit.Limiter
 	hasher *hasher
 	common []string // passwords that are tried first
+
+	again   chan struct{} // one token per look at a password after its sign-in
+	running sync.WaitGroup
+
+	unanswered atomic.Int64
 }
 
 // New returns a Service. It hashes one password, to have a dummy to compare
@@ -119,6 +130,7 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	cfg.NewUserTier = cmp.Or(cfg.NewUserTier, access.Free)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -134,7 +146,7 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common}, nil
+	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common, again: make(chan struct{}, 8)}, nil
 }
 
 // limit counts one act about an address, known or not, against a policy. The

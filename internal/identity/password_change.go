@@ -41,12 +41,12 @@ func (s *Service) ChangePassword(ctx context.Context, actor access.Actor, presen
 		return in("body.currentPassword", ErrPasswordWrong)
 	}
 	undo()
-	phc, err := s.choose(ctx, "body.newPassword", a, next)
+	choice, err := s.choose(ctx, "body.newPassword", a, next)
 	if err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		changed, err := s.replace(ctx, tx, actor, a, phc, "password.change")
+		changed, err := s.replace(ctx, tx, actor, a, choice, "password.change")
 		if err == nil && !changed { // it was changed meanwhile, so what was proven isn't the present one
 			return in("body.currentPassword", ErrPasswordWrong)
 		}
@@ -54,15 +54,15 @@ func (s *Service) ChangePassword(ctx context.Context, actor access.Actor, presen
 	})
 }
 
-// choose returns the hash of a password that a may take, or the fault that says
+// choose returns a password that a may take, or the fault that says
 // why they may not.
-func (s *Service) choose(ctx context.Context, field string, a account, next config.Secret) (string, error) {
+func (s *Service) choose(ctx context.Context, field string, a account, next config.Secret) (chosen, error) {
 	if err := s.checkChoice(field, next, a.FirstName, a.Email); err != nil {
-		return "", err
+		return chosen{}, err
 	}
 	past, err := pastPasswords(ctx, s.pool, a.ID)
 	if err != nil {
-		return "", fmt.Errorf("read earlier passwords: %w", err)
+		return chosen{}, fmt.Errorf("read earlier passwords: %w", err)
 	}
 	for _, phc := range append([]string{a.PasswordHash}, past...) {
 		if phc == "" {
@@ -70,13 +70,13 @@ func (s *Service) choose(ctx context.Context, field string, a account, next conf
 		}
 		same, err := s.hasher.verify(ctx, next, phc)
 		if err != nil {
-			return "", err
+			return chosen{}, err
 		}
 		if same {
-			return "", in(field, ErrPasswordUsed)
+			return chosen{}, in(field, ErrPasswordUsed)
 		}
 	}
-	return s.hasher.hash(ctx, next)
+	return s.prepare(ctx, field, next)
 }
 
 // replace stores a hash in tx and ends what the earlier password had opened,
@@ -86,12 +86,12 @@ func (s *Service) choose(ctx context.Context, field string, a account, next conf
 // The order matters: with the person's row and their tokens locked first, a
 // sign-in under way has either stored its session, which then ends here, or
 // finds that what it proved has changed (StillProven) or that its link is over.
-func (s *Service) replace(ctx context.Context, tx pgx.Tx, actor access.Actor, a account, phc, verb string) (bool, error) {
+func (s *Service) replace(ctx context.Context, tx pgx.Tx, actor access.Actor, a account, c chosen, verb string) (bool, error) {
 	if s.cfg.EndSessions == nil {
 		return false, errors.New("change password: nothing ends sessions here")
 	}
 	now := s.now()
-	changed, err := replacePassword(ctx, tx, a.ID, a.PasswordVersion, phc, now)
+	changed, err := replacePassword(ctx, tx, a.ID, a.PasswordVersion, c, now)
 	if err != nil || !changed {
 		return false, wrap("store password", err)
 	}
@@ -123,29 +123,29 @@ func (s *Service) StillProven(ctx context.Context, tx pgx.Tx, p Person) (bool, e
 // passwordOf returns who may use a mailed token, and the hash of the password
 // that they choose. The token isn't used up by that: a refused choice must not
 // cost the link.
-func (s *Service) passwordOf(ctx context.Context, purpose Purpose, token, next config.Secret) (account, string, error) {
+func (s *Service) passwordOf(ctx context.Context, purpose Purpose, token, next config.Secret) (account, chosen, error) {
 	user, err := tokenUser(ctx, s.pool, tokenHash(token), purpose, s.now())
 	if fault.KindOf(err) == fault.NotFound {
-		return account{}, "", fault.Because(ErrLink, err)
+		return account{}, chosen{}, fault.Because(ErrLink, err)
 	}
 	if err != nil {
-		return account{}, "", fmt.Errorf("look at token: %w", err)
+		return account{}, chosen{}, fmt.Errorf("look at token: %w", err)
 	}
 	a, err := accountOf(ctx, s.pool, user)
 	if err != nil {
-		return account{}, "", fmt.Errorf("find person: %w", err)
+		return account{}, chosen{}, fmt.Errorf("find person: %w", err)
 	}
 	if a.Banned() {
-		return account{}, "", ErrLink
+		return account{}, chosen{}, ErrLink
 	}
-	phc, err := s.choose(ctx, "body.password", a, next)
-	return a, phc, err
+	choice, err := s.choose(ctx, "body.password", a, next)
+	return a, choice, err
 }
 
 // takeToken gives the holder of a mailed token the password that they choose.
 // They aren't signed in by that, and second factors stay.
 func (s *Service) takeToken(ctx context.Context, purpose Purpose, token, next config.Secret, verb string) error {
-	a, phc, err := s.passwordOf(ctx, purpose, token, next)
+	a, choice, err := s.passwordOf(ctx, purpose, token, next)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (s *Service) takeToken(ctx context.Context, purpose Purpose, token, next co
 				return err
 			}
 		}
-		changed, err := s.replace(ctx, tx, access.Actor{User: a.ID}, a, phc, verb)
+		changed, err := s.replace(ctx, tx, access.Actor{User: a.ID}, a, choice, verb)
 		if err == nil && !changed {
 			return ErrLink
 		}

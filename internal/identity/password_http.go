@@ -66,13 +66,20 @@ func (s *Service) rate(ctx context.Context, in *strengthIn) (*strengthOut, error
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
 	p := config.NewSecret(in.Body.Password)
-	e := s.strength(p, words)
+	e, refused := s.strength(p, words), fault.Of(s.checkChoice("body.password", p, words...))
+	leave()
 	out := &strengthOut{}
 	out.Body.Score, out.Body.Message, out.Body.Acceptable = e.Score, e.Message, true
-	if f := fault.Of(s.checkChoice("body.password", p, words...)); f != nil {
-		out.Body.Acceptable, out.Body.Code, out.Body.Message = false, f.Code, f.Detail
+	if refused != nil {
+		out.Body.Acceptable, out.Body.Code, out.Body.Message = false, refused.Code, refused.Detail
+		return out, nil // nobody else is asked about half a password
+	}
+	if yes, known := s.breached(ctx, p); known {
+		out.Body.Breached = &yes
+		if yes {
+			out.Body.Acceptable, out.Body.Code, out.Body.Message = false, ErrPasswordBreached.Code, ErrPasswordBreached.Detail
+		}
 	}
 	return out, nil
 }

@@ -15,7 +15,7 @@ import (
 const remembered = 5
 
 func accountOf(ctx context.Context, db postgres.DB, user id.User) (account, error) {
-	return postgres.One[account](ctx, db, `select `+columns+`, password_hash from users where id = @user`,
+	return postgres.One[account](ctx, db, `select `+columns+`, password_hash, password_checked_at from users where id = @user`,
 		postgres.Args{"user": user})
 }
 
@@ -30,7 +30,7 @@ func unchanged(ctx context.Context, tx pgx.Tx, user id.User, version int) (bool,
 
 // replacePassword stores a hash if the password is still of the version that
 // was looked at, and keeps the one before. It reports whether it was.
-func replacePassword(ctx context.Context, tx pgx.Tx, user id.User, version int, phc string, now time.Time) (bool, error) {
+func replacePassword(ctx context.Context, tx pgx.Tx, user id.User, version int, c chosen, now time.Time) (bool, error) {
 	n, err := postgres.Touch(ctx, tx, `
 		with before as (select id, password_hash from users where id = @user and password_version = @version for update),
 		     kept as (
@@ -38,9 +38,9 @@ func replacePassword(ctx context.Context, tx pgx.Tx, user id.User, version int, 
 			select id, @version, password_hash, @now from before where password_hash <> ''
 		     )
 		update users u set password_hash = @hash, password_version = @version + 1, password_changed_at = @now,
-		       password_checked_at = null, password_breached_at = null, updated_at = @now
+		       password_checked_at = @checked, password_breached_at = null, updated_at = @now
 		from before b where u.id = b.id`,
-		postgres.Args{"user": user, "version": version, "hash": phc, "now": now})
+		postgres.Args{"user": user, "version": version, "hash": c.hash, "checked": c.checkedAt, "now": now})
 	return n == 1, err
 }
 
@@ -84,4 +84,19 @@ func tokenUser(ctx context.Context, db postgres.DB, hash []byte, purpose Purpose
 		select user_id from mail_tokens
 		where token_hash = @hash and purpose = @purpose and used_at is null and expires_at > @now`,
 		postgres.Args{"hash": hash, "purpose": purpose, "now": now})
+}
+
+// noteChecked stores that a password of a version was compared with breaches.
+// It reports whether it is news that it is in one.
+func noteChecked(ctx context.Context, tx pgx.Tx, user id.User, version int, breached bool, now time.Time) (news bool, err error) {
+	return postgres.Scalar[bool](ctx, tx, `
+		with before as (select id, password_breached_at from users where id = @user for update),
+		     noted as (
+			update users u set password_checked_at = @now,
+			       password_breached_at = case when @breached then coalesce(u.password_breached_at, @now) end
+			from before b where u.id = b.id and u.password_version = @version
+			returning u.id
+		     )
+		select exists (select from noted n join before b on b.id = n.id where @breached and b.password_breached_at is null)`,
+		postgres.Args{"user": user, "version": version, "breached": breached, "now": now})
 }

@@ -65,7 +65,7 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 	if err != nil {
 		return err
 	}
-	phc, err := s.hasher.hash(ctx, n.Password) // also for a known address: it takes the time
+	choice, err := s.prepare(ctx, "body.password", n.Password) // also for a known address: it takes the time
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 		p := Person{
 			ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: s.cfg.NewUserTier, CreatedAt: s.now(),
 		}
-		if err := insertPerson(ctx, tx, p, phc); err != nil {
+		if err := insertPerson(ctx, tx, p, choice); err != nil {
 			return fmt.Errorf("store person: %w", err)
 		}
 		owner, err := byEmail(ctx, tx, n.Email)
@@ -167,13 +167,13 @@ func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tie
 	if !tier.Valid() {
 		return Person{}, fault.BadField("tier", "must be free, basic, pro or premium")
 	}
-	phc, err := s.hasher.hash(ctx, n.Password)
+	choice, err := s.prepare(ctx, "body.password", n.Password)
 	if err != nil {
 		return Person{}, err
 	}
 	p := Person{ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: tier, CreatedAt: s.now()}
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := insertPerson(ctx, tx, p, phc); err != nil {
+		if err := insertPerson(ctx, tx, p, choice); err != nil {
 			return fmt.Errorf("store person: %w", err)
 		}
 		if owner, err := byEmail(ctx, tx, n.Email); err != nil || owner.ID != p.ID {

@@ -76,7 +76,7 @@ func (s *Service) Invite(ctx context.Context, actor access.Actor, firstName, ema
 	}
 	p := Person{ID: id.New[id.User](), Email: email, FirstName: name, Tier: tier, CreatedAt: s.now()}
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := insertPerson(ctx, tx, p, ""); err != nil {
+		if err := insertPerson(ctx, tx, p, chosen{}); err != nil {
 			return fmt.Errorf("store person: %w", err)
 		}
 		if owner, err := byEmail(ctx, tx, email); err != nil || owner.ID != p.ID {

@@ -16,7 +16,8 @@ const columns = `id, email, first_name, tier, is_admin, email_verified_at, curre
 // account is a Person with how they prove it. It stays in this package.
 type account struct {
 	Person
-	PasswordHash string
+	PasswordHash      string
+	PasswordCheckedAt *time.Time // when it was last compared with known breaches
 }
 
 func find(ctx context.Context, db postgres.DB, user id.User) (Person, error) {
@@ -24,19 +25,19 @@ func find(ctx context.Context, db postgres.DB, user id.User) (Person, error) {
 }
 
 func byEmail(ctx context.Context, db postgres.DB, email string) (account, error) {
-	return postgres.One[account](ctx, db, `select `+columns+`, password_hash from users where email = @email`,
+	return postgres.One[account](ctx, db, `select `+columns+`, password_hash, password_checked_at from users where email = @email`,
 		postgres.Args{"email": email})
 }
 
 // insertPerson does nothing if the address is taken, or if its owner before can
 // get it back.
-func insertPerson(ctx context.Context, tx pgx.Tx, p Person, phc string) error {
+func insertPerson(ctx context.Context, tx pgx.Tx, p Person, c chosen) error {
 	return postgres.Exec(ctx, tx, `
-		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
-		select @id, @email, @name, @hash, @tier, @now, @now
+		insert into users (id, email, first_name, password_hash, password_checked_at, tier, created_at, updated_at)
+		select @id, @email, @name, @hash, @checked, @tier, @now, @now
 		where not exists (select from email_changes where old_email = @email and ended_at is null and undo_until > @now)
 		on conflict on constraint users_email_key do nothing`,
-		postgres.Args{"id": p.ID, "email": p.Email, "name": p.FirstName, "hash": phc, "tier": p.Tier, "now": p.CreatedAt})
+		postgres.Args{"id": p.ID, "email": p.Email, "name": p.FirstName, "hash": c.hash, "checked": c.checkedAt, "tier": p.Tier, "now": p.CreatedAt})
 }
 
 func setConfirmed(ctx context.Context, tx pgx.Tx, user id.User, now time.Time) error {
