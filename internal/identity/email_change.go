@@ -167,7 +167,7 @@ func (s *Service) UndoEmailChange(ctx context.Context, token config.Secret) erro
 		if err := endChanges(ctx, tx, p.ID, c.CreatedAt, now); err != nil {
 			return fmt.Errorf("end changes: %w", err)
 		}
-		if _, err := replacePassword(ctx, tx, p.ID, p.PasswordVersion, "", now); err != nil {
+		if _, err := replacePassword(ctx, tx, p.ID, p.PasswordVersion, chosen{}, now); err != nil {
 			return fmt.Errorf("void the password: %w", err)
 		}
 		if err := s.addressChanged(ctx, tx, p.ID, "email.undo_change", c.ID); err != nil {
