@@ -41,7 +41,7 @@ func (s *Server) renderSpec() []byte {
 }
 
 // correct repairs what huma can't say: a Go list isn't null (features answer
-// with empty ones), and a pointer to a struct may be.
+// with empty ones), and a pointer may be.
 func (s *Server) correct(doc map[string]any) {
 	walk(doc, func(m map[string]any) {
 		if types, ok := m["type"].([]any); ok && len(types) == 2 && types[0] == "array" {
@@ -65,7 +65,7 @@ func (s *Server) correct(doc map[string]any) {
 	}
 }
 
-// nullable marks the properties that are pointers to structs and always there.
+// nullable marks the properties that are pointers and always there.
 func nullable(t reflect.Type, props map[string]any) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -81,6 +81,9 @@ func nullable(t reflect.Type, props map[string]any) {
 		if ref, ok := prop["$ref"]; ok {
 			delete(prop, "$ref")
 			prop["anyOf"] = []any{map[string]any{"$ref": ref}, map[string]any{"type": "null"}}
+		}
+		if prop["type"] == "string" { // an id, a decimal: huma knows that they are text, and no more
+			prop["type"] = []any{"string", "null"}
 		}
 	}
 }
