@@ -268,10 +268,18 @@ func (h *house) do(r *http.Request) (answer, error) {
 	return a, err
 }
 
-// must is call for what has to work.
+// must is call for what has to work. It waits when it is told to.
 func (p *person) must(method, path string, in any) answer {
 	p.t.Helper()
 	a := p.call(method, path, in)
+	for range 5 {
+		if !strings.Contains(a.body, `"rate_limited"`) {
+			break
+		}
+		seconds, _ := strconv.Atoi(a.header.Get("Retry-After"))
+		time.Sleep(time.Duration(max(seconds, 1)) * time.Second)
+		a = p.call(method, path, in)
+	}
 	if a.status >= 300 {
 		p.t.Fatalf("%s %s: %d %.500s", method, path, a.status, a.body)
 	}

@@ -248,6 +248,7 @@ func byAList(t *testing.T, ann, ben household) {
 func byListening(t *testing.T, ann, ben household) {
 	hers, his := ann.listen(), ben.listen()
 	ann.order("POST", "/control/teller/"+ann.enrollment.Enrollment.ID+"/transactions", map[string]string{"amount": "-1.23"}, nil)
+	ann.settled() // so that the sync was heard of
 	ann.must("PATCH", "/api/accounts/"+ann.account, map[string]any{"hidden": true})
 	ann.must("PATCH", "/api/accounts/"+ann.account, map[string]any{"hidden": false})
 	ann.must("DELETE", "/api/connections/"+ann.broker, nil)
@@ -261,7 +262,7 @@ func byListening(t *testing.T, ann, ben household) {
 			}
 		}
 	}
-	if got := strings.Join(hers.until("connection"), "\n"); !strings.Contains(got, ann.connection) || !strings.Contains(got, "event: sync") {
+	if got := strings.Join(hers.until("connection"), "\n"); !strings.Contains(got, "event: sync") || !strings.Contains(got, ann.connection) {
 		t.Errorf("Ann hears only %s", got)
 	}
 }
