@@ -22,7 +22,7 @@ type site struct {
 	index   []byte // index.html with __CSP_NONCE__ where the nonce goes
 	auth    []byte // auth.html, the small entry for signing in; may be nil
 	strict  string // the policy of pages, with %NONCE%
-	connect string // the same, wider, for pages under /connect
+	connect string // the same, wider, for the page /connect
 }
 
 type file struct {
@@ -183,7 +183,7 @@ func (st *site) page(w http.ResponseWriter, r *http.Request) {
 		body = []byte(unbuilt)
 	case st.auth != nil && signing(p):
 		body = st.auth
-	case p == "/connect" || strings.HasPrefix(p, "/connect/") || strings.HasPrefix(p, "/connections/"):
+	case p == "/connect": // the page that opens the widget, and no other
 		policy = st.connect
 		// The provider's window must be able to come back to the page that opened it.
 		w.Header().Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")

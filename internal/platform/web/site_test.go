@@ -52,6 +52,7 @@ func TestTheAppIsServed(t *testing.T) {
 					t.Error(p)
 				}
 			}},
+		webtest.Scenario{Name: "the page to come back to is strict", Path: "/connect/return/1", Header: navigate, Status: 200, Headers: map[string]string{"Content-Security-Policy": "script-src 'self';"}, NeverContains: []string{"teller"}},
 		webtest.Scenario{Name: "nothing else does", Path: "/connected", Header: navigate, Status: 200, Headers: map[string]string{"Content-Security-Policy": "script-src 'self';"}, NeverContains: []string{"teller"}},
 		webtest.Scenario{Name: "an asset, for good", Path: "/assets/app-1a2b.js", Header: script, Status: 200, Contains: []string{"console.log"},
 			Headers: map[string]string{"Cache-Control": "immutable", "Content-Type": "text/javascript"}},
