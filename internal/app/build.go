@@ -100,7 +100,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	}
 	a.release = append(a.release, a.Identity.Settle)
 	factors := mfa.New(mfa.Config{
-		Pool: pool, Keys: keys, People: a.Identity, Limits: limits, Now: now,
+		Pool: pool, Keys: keys, People: a.Identity, Limits: limits, Origin: cfg.Origin, Now: now,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
 			return a.Sessions.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},

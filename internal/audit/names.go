@@ -83,6 +83,7 @@ func Names() []Name {
 
 		{"factor.add", Account, "A second step was added to signing in", factor, ""},
 		{"factor.remove", Account, "A second step was removed from signing in", factor, ""},
+		{"factor.rename", Account, "A passkey got another name", nil, ""},
 		{"factor.use_backup", Account, "A backup code was used", nil, ""},
 		{"factor.renew_backup", Account, "New backup codes were made", nil, ""},
 

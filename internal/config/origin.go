@@ -59,6 +59,12 @@ func (o Origin) IsZero() bool { return o.host == "" }
 // demand it.
 func (o Origin) Secure() bool { return o.scheme == "https" }
 
+// Hostname returns the host without the port.
+func (o Origin) Hostname() string {
+	u := url.URL{Host: o.host}
+	return u.Hostname()
+}
+
 // Host returns host and port.
 func (o Origin) Host() string { return o.host }
 

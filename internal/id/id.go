@@ -27,6 +27,7 @@ type (
 	Delivery    = Of[delivery]
 	Entry       = Of[entry]
 	EmailChange = Of[emailChange]
+	Passkey     = Of[passkey]
 )
 
 type (
@@ -40,8 +41,9 @@ type (
 	run         struct{}
 	statement   struct{}
 	delivery    struct{}
-	entry       struct{}
 	emailChange struct{}
+	entry       struct{}
+	passkey     struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

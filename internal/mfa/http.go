@@ -18,9 +18,9 @@ func fresh() access.StepUp { return access.StepUp{Within: 10 * time.Minute, Fact
 
 type statusOut struct {
 	Body struct {
-		TOTP            totpView `json:"totp"`
-		Passkeys        []string `json:"passkeys" doc:"Always empty for now"`
-		BackupCodesLeft int      `json:"backupCodesLeft"`
+		TOTP            totpView  `json:"totp"`
+		Passkeys        []Passkey `json:"passkeys"`
+		BackupCodesLeft int       `json:"backupCodesLeft"`
 	}
 }
 
@@ -92,6 +92,7 @@ func (s *Service) Operations(api *web.Server) {
 	}, func(ctx context.Context, _ *struct{}) (*codesOut, error) {
 		return codes(s.Renew(ctx, access.From(ctx)))
 	})
+	s.passkeyOperations(api)
 }
 
 func codes(list []string, err error) (*codesOut, error) {
@@ -103,7 +104,14 @@ func codes(list []string, err error) (*codesOut, error) {
 func (s *Service) status(ctx context.Context, _ *struct{}) (*statusOut, error) {
 	user := access.From(ctx).User
 	out := &statusOut{}
-	out.Body.Passkeys = []string{}
+	out.Body.Passkeys = []Passkey{}
+	keys, err := listPasskeys(ctx, s.cfg.Pool, user)
+	if err != nil {
+		return nil, fmt.Errorf("list passkeys: %w", err)
+	}
+	for _, k := range keys {
+		out.Body.Passkeys = append(out.Body.Passkeys, k.view())
+	}
 	since, err := confirmedSince(ctx, s.cfg.Pool, user)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return nil, fmt.Errorf("find authenticator: %w", err)

@@ -1,11 +1,17 @@
 // Package mfa keeps people's second factors: authenticator apps (TOTP, RFC
-// 6238) and backup codes.
+// 6238), passkeys (WebAuthn) and backup codes.
 //
 // The life of an authenticator: Setup makes a secret, seals it and shows it
 // once, as text and as a QR code. Until Confirm has seen a code made from it, it
 // is pending and counts for nothing; an earlier authenticator goes on working.
 // From then on each code opens one thing once: Use notes its 30-second step, and
 // no code of that step or an earlier one works again. Disable removes it.
+//
+// The life of a passkey: its options carry a challenge that nothing stores, the
+// browser answers with a public key bound to this origin, AddPasskey keeps it
+// under a name. From then on an answer to other options, signed with its key
+// after the device has verified its user, is proof enough by itself: it is two
+// factors in one. A counter that goes back refuses it, RemovePasskey ends it.
 //
 // With the first factor come ten backup codes, for the day when the phone is
 // gone. They are shown once, kept as keyed hashes (the key is in the ring, not in
@@ -26,6 +32,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -53,6 +60,7 @@ type Config struct {
 	Keys   *envelope.Keys
 	People *identity.Service
 	Limits *ratelimit.Limiter
+	Origin config.Origin // what passkeys are bound to
 
 	// Changed is told, within the transaction, that user's factors changed:
 	// whether one is left, and whether actor has just proven one. It takes back
@@ -63,31 +71,35 @@ type Config struct {
 }
 
 // Service is mfa at work. It is safe for use by many goroutines.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg Config
+	rp  *webauthn.WebAuthn // nil: no passkeys here
+}
 
 // New returns a Service.
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg: cfg}
+	return &Service{cfg: cfg, rp: relyingParty(cfg.Origin)}
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
 
 // Answer is what somebody gives as second factor.
 type Answer struct {
-	Method access.Method
-	Code   config.Secret
+	Method    access.Method
+	Code      config.Secret
+	Assertion []byte // of a passkey: the credential as JSON
 }
 
 // Typed is the answer in one field for every kind of code: six digits are an
 // authenticator's, anything else is a backup code.
 func Typed(code config.Secret) Answer {
 	if _, ok := digitsOf(code.Reveal()); ok {
-		return Answer{access.TOTP, code}
+		return Answer{Method: access.TOTP, Code: code}
 	}
-	return Answer{access.BackupCode, code}
+	return Answer{Method: access.BackupCode, Code: code}
 }
 
 // Of returns which factors user has, as db sees it.
@@ -122,6 +134,8 @@ func (s *Service) Use(ctx context.Context, tx pgx.Tx, user id.User, a Answer) er
 		return s.useTOTP(ctx, tx, user, a.Code)
 	case access.BackupCode:
 		return s.useBackup(ctx, tx, user, a.Code)
+	case access.Passkey:
+		return s.useAssertion(ctx, tx, user, a.Assertion)
 	}
 	return fault.Because(ErrCode, errors.New("not a method of second factors"))
 }

@@ -14,7 +14,7 @@ import (
 func factorsOf(ctx context.Context, db postgres.DB, user id.User) (access.Factors, error) {
 	return postgres.One[access.Factors](ctx, db, `
 		select exists (select from totp_factors where user_id = @user and secret is not null) as totp,
-		       false as passkey,
+		       exists (select from passkeys where user_id = @user) as passkey,
 		       exists (select from backup_codes where user_id = @user and used_at is null) as backup_codes`,
 		postgres.Args{"user": user})
 }

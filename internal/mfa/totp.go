@@ -132,11 +132,15 @@ func (s *Service) Disable(ctx context.Context, actor access.Actor) error {
 // counts any more, and they are told.
 func (s *Service) Reset(ctx context.Context, actor access.Actor, user id.User) error {
 	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		n, err := deleteTOTP(ctx, tx, user)
+		apps, err := deleteTOTP(ctx, tx, user)
 		if err != nil {
 			return fmt.Errorf("remove authenticator: %w", err)
 		}
-		if n == 0 {
+		keys, err := deletePasskeys(ctx, tx, user)
+		if err != nil {
+			return fmt.Errorf("remove passkeys: %w", err)
+		}
+		if apps+keys == 0 {
 			return ErrNone
 		}
 		return s.changed(ctx, tx, actor, user, false, audit.Entry{Verb: "factor.remove", Detail: map[string]any{"how": "all"}})

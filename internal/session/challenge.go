@@ -20,7 +20,7 @@ import (
 
 // The faults of a sign-in that takes two steps.
 var (
-	ErrFactor    = fault.New(fault.Unauthenticated, "mfa_required", "Now the second step: a code of your authenticator app, or a backup code.")
+	ErrFactor    = fault.New(fault.Unauthenticated, "mfa_required", "Now the second step.")
 	ErrChallenge = fault.New(fault.Gone, "challenge_over", "That took too long. Sign in again.")
 )
 
@@ -146,6 +146,37 @@ func (s *Service) SignInWithFactor(ctx context.Context, challenge config.Secret,
 	}
 	undo()
 	return g, nil
+}
+
+// SignInByPasskey starts a session for the owner of a passkey. Their device has
+// verified them, so that is both steps in one. Whatever is wrong is
+// mfa.ErrPasskey.
+func (s *Service) SignInByPasskey(ctx context.Context, assertion []byte, before config.Secret, c Client) (Grant, error) {
+	var g Grant
+	var user id.User
+	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if user, err = s.cfg.Factors.Assert(ctx, tx, assertion); err != nil {
+			return err
+		}
+		p, err := s.people.PersonIn(ctx, tx, user)
+		if err != nil {
+			return fmt.Errorf("find person: %w", err)
+		}
+		still, err := s.people.StillProven(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		if !still {
+			return fault.Because(mfa.ErrPasskey, errors.New("the person is banned"))
+		}
+		now := s.now()
+		g, err = s.begin(ctx, tx, p, before, c, proofRow{How: string(access.Passkey), FactorAt: &now})
+		return err
+	})
+	if errors.Is(err, mfa.ErrPasskey) {
+		return Grant{}, s.refuseFactor(ctx, identity.Person{ID: user}, c, err)
+	}
+	return g, err
 }
 
 // refuseFactor records a second step that failed and returns why.

@@ -60,9 +60,17 @@ type loginIn struct {
 type challengeIn struct {
 	Caller
 	Body struct {
-		Challenge  string `json:"challenge" minLength:"1" maxLength:"200" doc:"As the first step answered it"`
-		Code       string `json:"code,omitempty" maxLength:"40" doc:"Of the authenticator app"`
-		BackupCode string `json:"backupCode,omitempty" maxLength:"40"`
+		Challenge  string         `json:"challenge" minLength:"1" maxLength:"200" doc:"As the first step answered it"`
+		Code       string         `json:"code,omitempty" maxLength:"40" doc:"Of the authenticator app"`
+		BackupCode string         `json:"backupCode,omitempty" maxLength:"40"`
+		Assertion  mfa.Credential `json:"assertion,omitempty" doc:"Of a passkey, to /api/auth/passkeys/sign-in/options"`
+	}
+}
+
+type passkeyIn struct {
+	Caller
+	Body struct {
+		Credential mfa.Credential `json:"credential" doc:"As PublicKeyCredential.toJSON() gives it"`
 	}
 }
 
@@ -176,6 +184,12 @@ func (s *Service) Operations(api *web.Server) {
 		Method: "POST", Path: "/api/auth/link", Summary: "Sign in with a one-time link", Tag: "auth",
 		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
 	}, s.link)
+	if s.cfg.Factors != nil {
+		web.Handle(api, web.Op{
+			Method: "POST", Path: "/api/auth/passkeys/sign-in", Summary: "Sign in with a passkey", Tag: "auth",
+			Needs: access.Public, Limit: "login",
+		}, s.passkey)
+	}
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/refresh", Summary: "Renew the session of a browser", Tag: "auth",
 		Needs: access.Public, Limit: "refresh", MaxBody: 8 << 10,
@@ -219,9 +233,11 @@ func (s *Service) Operations(api *web.Server) {
 
 type stepUpIn struct {
 	Body struct {
-		Method   access.Method `json:"method" enum:"password,totp,backup_code"`
+		Method   access.Method `json:"method" enum:"password,passkey,totp,backup_code"`
 		Password string        `json:"password,omitempty" maxLength:"256"`
 		Code     string        `json:"code,omitempty" maxLength:"40" doc:"With totp and backup_code"`
+
+		Assertion mfa.Credential `json:"assertion,omitempty" doc:"With passkey: the answer to /api/auth/passkeys/sign-in/options"`
 	}
 }
 
@@ -237,6 +253,7 @@ type steppedUp struct {
 func (s *Service) stepUp(ctx context.Context, in *stepUpIn) (*steppedUp, error) {
 	proofs, err := s.StepUp(ctx, access.From(ctx), Proof{
 		Method: in.Body.Method, Password: config.NewSecret(in.Body.Password), Code: config.NewSecret(in.Body.Code),
+		Assertion: in.Body.Assertion.JSON(),
 	})
 	if err != nil {
 		return nil, err
@@ -271,14 +288,32 @@ func (s *Service) answerChallenge(ctx context.Context, in *challengeIn) (*signed
 	if err != nil {
 		before = config.Secret{}
 	}
-	answer := mfa.Answer{Method: access.TOTP, Code: config.NewSecret(in.Body.Code)}
-	if in.Body.Code == "" {
-		answer = mfa.Answer{Method: access.BackupCode, Code: config.NewSecret(in.Body.BackupCode)}
+	var answers []mfa.Answer
+	if c := in.Body.Code; c != "" {
+		answers = append(answers, mfa.Answer{Method: access.TOTP, Code: config.NewSecret(c)})
 	}
-	if (in.Body.Code == "") == (in.Body.BackupCode == "") {
-		return nil, fault.BadField("body.code", "or body.backupCode: exactly one of them is needed")
+	if c := in.Body.BackupCode; c != "" {
+		answers = append(answers, mfa.Answer{Method: access.BackupCode, Code: config.NewSecret(c)})
 	}
-	g, err := s.SignInWithFactor(ctx, config.NewSecret(in.Body.Challenge), answer, before, in.client())
+	if a := in.Body.Assertion; a != nil {
+		answers = append(answers, mfa.Answer{Method: access.Passkey, Assertion: a.JSON()})
+	}
+	if len(answers) != 1 {
+		return nil, fault.BadField("body", "needs exactly one of code, backupCode and assertion")
+	}
+	g, err := s.SignInWithFactor(ctx, config.NewSecret(in.Body.Challenge), answers[0], before, in.client())
+	if err != nil {
+		return nil, err
+	}
+	return s.signedIn(g, in.delivery()), nil
+}
+
+func (s *Service) passkey(ctx context.Context, in *passkeyIn) (*signedIn, error) {
+	before, err := s.refreshCookie(in.Caller)
+	if err != nil {
+		before = config.Secret{}
+	}
+	g, err := s.SignInByPasskey(ctx, in.Body.Credential.JSON(), before, in.client())
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,11 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if err := errors.Join(tokens, sessions, devices, challenges); err != nil {
 		return fmt.Errorf("remove expired sessions: %w", err)
 	}
+	if s.cfg.Factors != nil {
+		if err := s.cfg.Factors.Sweep(ctx); err != nil {
+			return err
+		}
+	}
 	return s.people.Sweep(ctx)
 }
 

@@ -100,7 +100,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 		t.Fatal(err)
 	}
 	n.factors = mfa.New(mfa.Config{
-		Pool: h.pool, Keys: keys, People: n.people, Limits: limits, Now: h.now,
+		Pool: h.pool, Keys: keys, People: n.people, Limits: limits, Origin: o, Now: h.now,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
 			return n.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},

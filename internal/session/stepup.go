@@ -23,9 +23,10 @@ var ErrProof = fault.New(fault.Forbidden, "proof_wrong", "That isn't right. Try 
 
 // Proof is what a person gives to show that it is still them.
 type Proof struct {
-	Method   access.Method
-	Password config.Secret
-	Code     config.Secret // of a second factor
+	Method    access.Method
+	Password  config.Secret
+	Code      config.Secret // of an authenticator, or on paper
+	Assertion []byte        // of a passkey
 }
 
 // StepUp renews the proofs of actor's session. What is wrong is ErrProof, is
@@ -71,7 +72,7 @@ func (s *Service) stepUpByFactor(ctx context.Context, actor access.Actor, proof 
 	var proofs access.Proofs
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		now := s.now()
-		if err := s.cfg.Factors.Use(ctx, tx, actor.User, mfa.Answer{Method: proof.Method, Code: proof.Code}); err != nil {
+		if err := s.cfg.Factors.Use(ctx, tx, actor.User, mfa.Answer{Method: proof.Method, Code: proof.Code, Assertion: proof.Assertion}); err != nil {
 			return err
 		}
 		if proofs, err = s.prove(ctx, tx, actor, nil, &now); err != nil {

@@ -264,6 +264,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey
+         * @description With the first factor the answer holds ten backup codes, shown this once.
+         */
+        post: operations["post-auth-passkeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to add a passkey */
+        post: operations["post-auth-passkeys-options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in with a passkey */
+        post: operations["post-auth-passkeys-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/sign-in/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to use a passkey
+         * @description For signing in, for its second step and for a step-up. It names no account and no passkey: the browser shows those that it has.
+         */
+        post: operations["post-auth-passkeys-sign-in-options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description With the last factor the backup codes go too. The owner is told by mail.
+         */
+        delete: operations["delete-auth-passkeys-by-id"];
+        options?: never;
+        head?: never;
+        /** Rename a passkey */
+        patch: operations["patch-auth-passkeys-by-id"];
+        trace?: never;
+    };
     "/api/auth/password-strength": {
         parameters: {
             query?: never;
@@ -1036,6 +1131,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/user/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to change your e-mail address
+         * @description Answers the same whether or not somebody has the address. The address changes when the link in the mail to it is opened, within 24 hours; the present address is told and can stop it.
+         */
+        post: operations["post-user-email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm a new e-mail address */
+        post: operations["post-user-email-confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/email/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo the change of an e-mail address
+         * @description For the link in the mail to the earlier address: until the change is confirmed, and 72 hours from then. Ends every session and voids the password; POST /api/auth/request-reset is next.
+         */
+        post: operations["post-user-email-undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhooks/snaptrade": {
         parameters: {
             query?: never;
@@ -1084,7 +1236,7 @@ export interface components {
             balanceInBase: components["schemas"]["Amount"] | null;
             cash: components["schemas"]["PortfolioCashView"][];
             /** @description null: kept by hand or by imports */
-            connectionId: string;
+            connectionId: string | null;
             connectionStatus: string | null;
             creditLimit: components["schemas"]["Amount"] | null;
             currency: string;
@@ -1128,7 +1280,7 @@ export interface components {
             /** @description In the currency of your totals; null: not known, or no exchange rate */
             balanceInBase: components["schemas"]["Amount"] | null;
             /** @description null: kept by hand or by imports */
-            connectionId: string;
+            connectionId: string | null;
             connectionStatus: string | null;
             creditLimit: components["schemas"]["Amount"] | null;
             currency: string;
@@ -1239,16 +1391,29 @@ export interface components {
             /** @description For people, such as Signed in */
             title: string;
         };
+        AuthPasskeyInBody: {
+            /** @description As PublicKeyCredential.toJSON() gives it */
+            credential: {
+                [key: string]: unknown;
+            };
+        };
         AuthSaidBody: {
             message: string;
             success: boolean;
         };
         ChallengeInBody: {
+            /** @description Of a passkey, to /api/auth/passkeys/sign-in/options */
+            assertion?: {
+                [key: string]: unknown;
+            };
             backupCode?: string;
             /** @description As the first step answered it */
             challenge: string;
             /** @description Of the authenticator app */
             code?: string;
+        };
+        ChangeEmailInBody: {
+            newEmail: string;
         };
         ChangeInputBody: {
             /** @description A hidden account counts in no total */
@@ -1260,6 +1425,10 @@ export interface components {
             currentPassword: string;
             /** @description 8 to 256 characters of any kind, compared exactly */
             newPassword: string;
+        };
+        ChangeTokenInBody: {
+            /** @description What stood behind # in the mailed link */
+            token: string;
         };
         ChoosePasswordInBody: {
             /** @description 8 to 256 characters of any kind, compared exactly */
@@ -1380,6 +1549,9 @@ export interface components {
             /** Format: int64 */
             used: number;
         };
+        CreationOutBody: {
+            publicKey: components["schemas"]["MfaCreation"];
+        };
         DashboardBodyConnectionStatusStruct: {
             hasAccounts: boolean;
             message: string;
@@ -1497,7 +1669,7 @@ export interface components {
         LogOutBody: {
             entries: components["schemas"]["AuditEvent"][];
             /** Format: uuid */
-            nextCursor: string;
+            nextCursor: string | null;
         };
         LoginInBody: {
             email: string;
@@ -1524,10 +1696,48 @@ export interface components {
             /** Format: date-time */
             lastUpdated: string | null;
         };
+        MfaAlgorithmView: {
+            /** Format: int64 */
+            alg: number;
+            type: string;
+        };
+        MfaAuthenticatorView: {
+            requireResidentKey: boolean;
+            residentKey: string;
+            userVerification: string;
+        };
+        MfaCreation: {
+            attestation: string;
+            authenticatorSelection: components["schemas"]["MfaAuthenticatorView"];
+            challenge: string;
+            excludeCredentials: components["schemas"]["MfaDescriptor"][];
+            pubKeyCredParams: components["schemas"]["MfaAlgorithmView"][];
+            rp: components["schemas"]["MfaRelyingPartyView"];
+            /**
+             * Format: int64
+             * @description Milliseconds
+             */
+            timeout: number;
+            user: components["schemas"]["MfaUserView"];
+        };
+        MfaDescriptor: {
+            id: string;
+            transports: string[];
+            type: string;
+        };
+        MfaRelyingPartyView: {
+            id: string;
+            name: string;
+        };
         MfaTotpView: {
             enabled: boolean;
             /** Format: date-time */
             since: string | null;
+        };
+        MfaUserView: {
+            displayName: string;
+            id: string;
+            name: string;
         };
         Missing: {
             /**
@@ -1548,6 +1758,29 @@ export interface components {
             /** @enum {string} */
             kind: "bank" | "card" | "loan" | "manual";
             name: string;
+        };
+        Passkey: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            lastUsedAt: string | null;
+            name: string;
+            /** @description It may be on several devices of its owner */
+            synced: boolean;
+        };
+        PasskeyInBody: {
+            /** @description As PublicKeyCredential.toJSON() gives it */
+            credential: {
+                [key: string]: unknown;
+            };
+            name: string;
+        };
+        PasskeyOutBody: {
+            /** @description With the first factor: ten, shown once; else empty */
+            backupCodes: string[];
+            passkey: components["schemas"]["Passkey"];
         };
         PortfolioBucketView: {
             /** @enum {string} */
@@ -1675,6 +1908,16 @@ export interface components {
             /** @description Always about:blank: the code says what it is */
             type: string;
         };
+        PublicKeyStruct: {
+            challenge: string;
+            rpId: string;
+            /**
+             * Format: int64
+             * @description Milliseconds
+             */
+            timeout: number;
+            userVerification: string;
+        };
         RefreshMobileInBody: {
             refreshToken: string;
         };
@@ -1692,6 +1935,12 @@ export interface components {
             firstName: string;
             /** @description 8 to 256 characters of any kind, compared exactly */
             password: string;
+        };
+        RenameInBody: {
+            name: string;
+        };
+        RequestOutBody: {
+            publicKey: components["schemas"]["PublicKeyStruct"];
         };
         ResendInBody: {
             email: string;
@@ -1761,7 +2010,7 @@ export interface components {
         };
         ShownImport: {
             /** @description Where it goes or went; in a preview, where Flint proposes */
-            accountId: string;
+            accountId: string | null;
             /** @description Day and month could be the other way round */
             ambiguousDates?: boolean;
             /** Format: date-time */
@@ -1891,15 +2140,18 @@ export interface components {
         StatusOutBody: {
             /** Format: int64 */
             backupCodesLeft: number;
-            /** @description Always empty for now */
-            passkeys: string[];
+            passkeys: components["schemas"]["Passkey"][];
             totp: components["schemas"]["MfaTotpView"];
         };
         StepUpInBody: {
+            /** @description With passkey: the answer to /api/auth/passkeys/sign-in/options */
+            assertion?: {
+                [key: string]: unknown;
+            };
             /** @description With totp and backup_code */
             code?: string;
             /** @enum {string} */
-            method: "password" | "totp" | "backup_code";
+            method: "password" | "passkey" | "totp" | "backup_code";
             password?: string;
         };
         SteppedUpBody: {
@@ -2595,6 +2847,254 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CodesOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-passkeys-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreationOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-passkeys-sign-in": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthPasskeyInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-passkeys-sign-in-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-auth-passkeys-by-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-auth-passkeys-by-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSaidBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -4476,6 +4976,132 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ChangePasswordInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-user-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEmailInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-user-email-confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeTokenInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-user-email-undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeTokenInBody"];
             };
         };
         responses: {
