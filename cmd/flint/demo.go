@@ -200,6 +200,10 @@ func (c demoCmd) open(ctx context.Context, a *app.App, db *app.Database, dir, or
 	}
 	if !n.Furnished {
 		c.say("Furnishing the household: three banks, two brokerages, a crypto exchange, 36 months ...")
+		// Without rates the brokers' euros would be worth nothing known, at first.
+		if _, err := a.Rates.Update(ctx); err != nil {
+			return err
+		}
 		h := &household{flint: newCaller(origin), world: newCaller(world.URLs().Site)}
 		if err := h.furnish(ctx, n.Password); err != nil {
 			return fmt.Errorf("furnish the demo (flint demo --reset begins anew): %w", err)

@@ -67,6 +67,13 @@ func (h *household) furnish(ctx context.Context, password string) error {
 	if err := h.synced(ctx); err != nil {
 		return fmt.Errorf("wait for the first sync: %w", err)
 	}
+	// The brokers have something to add, and webhooks that say so.
+	if err := h.world.post(ctx, "/control/webhooks/wait", struct{}{}, nil); err != nil {
+		return fmt.Errorf("wait for webhooks: %w", err)
+	}
+	if err := h.synced(ctx); err != nil {
+		return fmt.Errorf("wait for the sync that webhooks asked for: %w", err)
+	}
 	for i, bank := range banks {
 		if bank == broken {
 			path := "/control/teller/" + enrollments[i] + "/disconnect"
@@ -200,7 +207,7 @@ func (h *household) click(ctx context.Context, method, address string, form url.
 	return string(body), answer.Request.URL.String(), nil
 }
 
-// synced waits until every connection has been read for the first time.
+// synced waits until every connection has been read and none is being read.
 func (h *household) synced(ctx context.Context) error {
 	return until(ctx, func() (bool, error) {
 		var list struct {
@@ -209,6 +216,7 @@ func (h *household) synced(ctx context.Context) error {
 				Status          string  `json:"status"`
 				Message         string  `json:"message"`
 				LastSyncedAt    *string `json:"lastSyncedAt"`
+				Syncing         bool    `json:"syncing"`
 			} `json:"connections"`
 		}
 		if err := h.flint.get(ctx, "/api/connections", &list); err != nil {
@@ -218,7 +226,7 @@ func (h *household) synced(ctx context.Context) error {
 			switch {
 			case c.Status == "reauth" || c.Status == "quarantined":
 				return false, fmt.Errorf("%s is %s: %s", c.InstitutionName, c.Status, c.Message)
-			case c.LastSyncedAt == nil:
+			case c.LastSyncedAt == nil || c.Syncing:
 				return false, nil
 			}
 		}

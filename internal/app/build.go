@@ -49,6 +49,7 @@ type App struct {
 	Jobs     *river.Client[pgx.Tx]
 	Identity *identity.Service
 	Sessions *session.Service
+	Rates    *market.Service
 
 	hub     *notify.Hub
 	log     *slog.Logger
@@ -110,7 +111,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		return nil, err
 	}
 	wealth := portfolio.New(portfolio.Config{Pool: pool, Now: now})
-	rates := market.New(market.Config{
+	a.Rates = market.New(market.Config{
 		Pool: pool, Source: far.rates(), Now: now, Log: log,
 		Changed: func(ctx context.Context, tx pgx.Tx) error {
 			_, err := jobs.InsertTx(ctx, tx, portfolio.Revalue(now()), nil)
@@ -160,7 +161,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	river.AddWorker(workers, &identity.LinkWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
-	river.AddWorker(workers, &market.FXWorker{Service: rates})
+	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})
 	river.AddWorker(workers, portfolio.NewDayWorker(wealth, log))
 	river.AddWorker(workers, &connection.RevokeWorker{Service: connections})
 	river.AddWorker(workers, &connection.AdoptWorker{Service: connections})
