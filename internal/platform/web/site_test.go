@@ -43,6 +43,7 @@ func TestTheAppIsServed(t *testing.T) {
 		webtest.Scenario{Name: "not for a script", Path: "/accounts", Header: script, Status: 404, NeverContains: []string{"<p>"}},
 		webtest.Scenario{Name: "signing in", Path: "/signin", Header: navigate, Status: 200, Contains: []string{"<p>auth</p>"}},
 		webtest.Scenario{Name: "signing in by link", Path: "/signin/link", Header: navigate, Status: 200, Contains: []string{"<p>auth</p>"}},
+		webtest.Scenario{Name: "undoing a change of address", Path: "/undo-email-change", Header: navigate, Status: 200, Contains: []string{"<p>auth</p>"}},
 		webtest.Scenario{Name: "not everything that begins like it", Path: "/signinx", Header: navigate, Status: 200, Contains: []string{"<p>app</p>"}},
 		webtest.Scenario{Name: "connecting widens the policy", Path: "/connect", Header: navigate, Status: 200,
 			Headers: map[string]string{"Content-Security-Policy": "script-src 'self' https://cdn.teller.io;", "Cross-Origin-Opener-Policy": "same-origin-allow-popups"},

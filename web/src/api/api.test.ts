@@ -105,6 +105,16 @@ describe("the client", () => {
     ).rejects.toBeInstanceOf(ApiError)
     expect(calls).toHaveLength(1)
   })
+  it("takes a wrong code for that, not for the end of the session", async () => {
+    const { calls } = serve({
+      "POST /api/auth/mfa/verify-setup": new Refusal(401, { code: "mfa_wrong", detail: "Wrong." }),
+      "POST /api/auth/refresh": { success: true },
+    })
+    await expect(ask(api.POST("/api/auth/mfa/verify-setup", { body: { code: "1" } }))).rejects.toMatchObject({
+      kind: "invalid",
+    })
+    expect(calls).toHaveLength(1)
+  })
   it("says offline when nothing answers", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("failed to fetch")))
     await expect(ask(api.GET("/api/accounts"))).rejects.toMatchObject({ kind: "offline" })

@@ -2,7 +2,7 @@
 // this file adds what all calls share: one silent refresh when the session's short
 // token has run out, and one kind of error.
 import createClient from "openapi-fetch"
-import { ApiError, toApiError, unreachable } from "./problem"
+import { ApiError, endsSession, toApiError, unreachable } from "./problem"
 import type { paths } from "./schema"
 
 let refreshing: Promise<boolean> | undefined
@@ -31,7 +31,7 @@ async function underLock(work: () => Promise<boolean>): Promise<boolean> {
 }
 
 // Calls that are about signing in: their 401 is an answer, not an ended session.
-const untouched = /^\/api\/auth\/(login|link|refresh|public-register|verify-email|resend-verification)$/
+const untouched = /^\/api\/auth\/(login|link|mfa\/challenge|passkeys\/sign-in|refresh)$/
 
 async function send(request: Request): Promise<Response> {
   const again = request.clone()
@@ -43,10 +43,20 @@ async function send(request: Request): Promise<Response> {
     throw unreachable()
   }
   if (answer.status !== 401 || untouched.test(new URL(request.url).pathname)) return answer
+  if (!endsSession(answer.status, await codeOf(answer))) return answer
   if (!(await refreshSession())) return answer
   return fetch(again).catch(() => {
     throw unreachable()
   })
+}
+
+/** The code of a problem, read off a copy: the caller wants the answer too. */
+async function codeOf(answer: Response): Promise<string | undefined> {
+  const body: { code?: string } = await answer
+    .clone()
+    .json()
+    .catch(() => ({}))
+  return body.code
 }
 
 export const api = createClient<paths>({

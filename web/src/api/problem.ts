@@ -25,6 +25,17 @@ interface ProblemBody {
   errors?: { where?: string; location?: string; message?: string }[] | null
   instance?: string
   retryAfter?: number
+  methods?: Method[] | null
+  challenge?: string
+}
+
+/** How people prove who they are, again or for the second time. */
+export type Method = "passkey" | "totp" | "backup_code" | "password"
+
+/** What would get past a refusal: one of `methods`, sent with `challenge` if there is one. */
+export interface Demand {
+  methods: Method[]
+  challenge: string
 }
 
 export class ApiError extends Error {
@@ -36,6 +47,7 @@ export class ApiError extends Error {
     readonly requestId: string = "",
     readonly fields: FieldProblem[] = [],
     readonly retryAfter: number = 0,
+    readonly demand: Demand = { methods: [], challenge: "" },
   ) {
     super(message)
     this.name = "ApiError"
@@ -62,6 +74,14 @@ const kinds: Record<number, FailureKind> = {
   504: "unavailable",
 }
 
+// The 401s that end a session. Others say that what was just typed is wrong.
+const over = new Set(["", "NO_TOKEN", "TOKEN_EXPIRED", "INVALID_TOKEN"])
+
+/** Whether an answer says that nobody is signed in, and not that a code or password is wrong. */
+export function endsSession(status: number, code: string | undefined): boolean {
+  return status === 401 && over.has(code ?? "")
+}
+
 const sentences: Record<FailureKind, string> = {
   "signed-out": "Your session has ended. Please sign in again.",
   refused: "You can’t do that with this account.",
@@ -76,8 +96,8 @@ const sentences: Record<FailureKind, string> = {
 
 /** Turns an answer that isn't a success into an ApiError. `body` is whatever was parsed, if anything. */
 export function toApiError(status: number, body: unknown, headers?: Headers): ApiError {
-  const kind = kinds[status] ?? "broken"
   const problem: ProblemBody = typeof body === "object" && body !== null ? (body as ProblemBody) : {}
+  const kind = status === 401 && !endsSession(status, problem.code) ? "invalid" : (kinds[status] ?? "broken")
   const fields = (problem.errors ?? []).map((e) => ({
     where: (e.where ?? e.location ?? "").split(/[./]/).at(-1) ?? "",
     message: e.message ?? "",
@@ -90,6 +110,7 @@ export function toApiError(status: number, body: unknown, headers?: Headers): Ap
     problem.instance ?? headers?.get("X-Request-Id") ?? "",
     fields,
     problem.retryAfter ?? (Number(headers?.get("Retry-After")) || 0),
+    { methods: problem.methods ?? [], challenge: problem.challenge ?? "" },
   )
 }
 

@@ -4,6 +4,7 @@ import { type ApiError, asApiError } from "../api/problem"
 import { buttonClass, Spinner } from "../ui/Button"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
+import { SecondStep } from "./SecondStep"
 
 /** Signs in with a one-time link, as the demo prints it. */
 export function LinkSignIn() {
@@ -25,6 +26,8 @@ export function LinkSignIn() {
       </div>
     )
   }
+  if (error.code === "mfa_required")
+    return <SecondStep demand={error.demand} onBack={() => location.assign("/signin")} />
   return (
     <>
       <Heading title="This link didn’t work">

@@ -1,22 +1,18 @@
 import { api, ask } from "../api/client"
-import { safeReturn } from "../shell/session"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
 import { Heading } from "./Frame"
 import { FormProblem } from "./Notice"
+import { destination, SecondStep } from "./SecondStep"
 import { useSubmit } from "./useSubmit"
 
-/** Where to go once signed in: back to the page that asked for it, if it is ours. */
-export function destination(search: string): string {
-  return safeReturn(new URLSearchParams(search).get("next"))
-}
-
 export function SignIn() {
-  const { busy, error, answer, onSubmit } = useSubmit(async ({ email = "", password = "" }) => {
+  const { busy, error, answer, onSubmit, reset } = useSubmit(async ({ email = "", password = "" }) => {
     const signedIn = await ask(api.POST("/api/auth/login", { body: { email: email.trim(), password } }))
     location.assign(destination(location.search))
     return signedIn
   })
+  if (error?.code === "mfa_required") return <SecondStep demand={error.demand} onBack={reset} />
   return (
     <>
       <Heading title="Welcome back">
@@ -44,7 +40,10 @@ export function SignIn() {
           required
           error={error?.field("password")}
         />
-        <p className="-mt-2 text-right text-sm">
+        <p className="-mt-2 flex flex-wrap justify-between gap-x-4 text-sm">
+          <a href="/signin/mail" className="prose-link">
+            Mail me a link
+          </a>
           <a href="/forgot" className="prose-link">
             Forgot your password?
           </a>

@@ -3,7 +3,7 @@ import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
 import { Refusal, serve, theApp } from "../testing/render"
 import { Auth } from "./Auth"
-import { destination } from "./SignIn"
+import { destination } from "./SecondStep"
 
 describe("signing in", () => {
   it("says when the password is wrong, and keeps the form", async () => {
@@ -24,6 +24,72 @@ describe("signing in", () => {
   it("comes back to where it was asked for", () => {
     expect(destination("?next=%2Ftransactions%3Fq%3Da")).toBe("/transactions?q=a")
     expect(destination("?next=//evil.example")).toBe("/")
+  })
+})
+
+describe("the second step", () => {
+  const asked = (methods: string[]) => {
+    const r = new Refusal(401, { code: "mfa_required", detail: "Now the second step." })
+    return Object.assign(r, { body: { ...r.body, mfaRequired: true, challenge: "ch_1", methods } })
+  }
+  const typePassword = async () => {
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(screen.getByLabelText("Password"), "a quiet lantern")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+  }
+  it("asks for a code, says when it is wrong, and takes a backup code instead", async () => {
+    const { calls } = serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/login": asked(["totp", "backup_code"]),
+      "POST /api/auth/mfa/challenge": new Refusal(401, {
+        code: "mfa_wrong",
+        detail: "That code isn't right.",
+      }),
+    })
+    render(<Auth path="/signin" />)
+    await typePassword()
+    const code = await screen.findByLabelText("Six-digit code")
+    expect(code).toHaveAttribute("autocomplete", "one-time-code")
+    await userEvent.type(code, "123 456")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+    expect(await screen.findByRole("alert")).toHaveTextContent("isn't right")
+    expect(JSON.parse(calls.at(-1)?.body ?? "{}")).toEqual({ challenge: "ch_1", code: "123456" })
+    expect(calls.some((c) => c.path === "/api/auth/refresh")).toBe(false)
+    await userEvent.click(screen.getByRole("button", { name: "Use a backup code" }))
+    await userEvent.type(screen.getByLabelText("Backup code"), "abcd-efgh")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+    await screen.findByRole("alert")
+    expect(JSON.parse(calls.at(-1)?.body ?? "{}")).toEqual({ challenge: "ch_1", backupCode: "abcd-efgh" })
+  })
+  it("begins anew when it took too long", async () => {
+    serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/login": asked(["totp", "backup_code"]),
+      "POST /api/auth/mfa/challenge": new Refusal(410, { code: "challenge_over", detail: "Too long." }),
+    })
+    render(<Auth path="/signin" />)
+    await typePassword()
+    await userEvent.type(await screen.findByLabelText("Six-digit code"), "123456")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+    await userEvent.click(await screen.findByRole("button", { name: "Sign in again" }))
+    expect(screen.getByLabelText("Password")).toBeInTheDocument()
+  })
+  it("is asked for after a mailed link too", async () => {
+    serve({ "GET /api/app": theApp, "POST /api/auth/link": asked(["totp"]) })
+    render(<Auth path="/signin/link" />)
+    expect(await screen.findByLabelText("Six-digit code")).toBeInTheDocument()
+  })
+})
+
+describe("an e-mail address that changes", () => {
+  it("isn't taken back before somebody says so", async () => {
+    const { calls } = serve({
+      "GET /api/app": theApp,
+      "POST /api/user/email/undo": { success: true, message: "Undone." },
+    })
+    render(<Auth path="/undo-email-change" />)
+    await screen.findByRole("button", { name: "Undo the change" })
+    expect(calls.some((c) => c.path.endsWith("undo"))).toBe(false)
   })
 })
 

@@ -24,5 +24,6 @@ export function useSubmit<T>(send: (fields: Record<string, string>) => Promise<T
       },
     )
   }
-  return { busy, error, answer, onSubmit }
+  const reset = () => setError(undefined)
+  return { busy, error, answer, onSubmit, reset }
 }

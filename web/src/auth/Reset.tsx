@@ -3,44 +3,8 @@ import { Button, buttonClass } from "../ui/Button"
 import { Input } from "../ui/Field"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
-import { FormProblem, Notice } from "./Notice"
+import { FormProblem } from "./Notice"
 import { useSubmit } from "./useSubmit"
-
-/** Asks for a mail with which to choose another password. The answer is the same for every address. */
-export function Forgot() {
-  const { busy, error, answer, onSubmit } = useSubmit(({ email = "" }) =>
-    ask(api.POST("/api/auth/request-reset", { body: { email: email.trim() } })),
-  )
-  return (
-    <>
-      <Heading title="Choose another password">
-        We’ll send you a link.{" "}
-        <a href="/signin" className="prose-link">
-          Back to sign in
-        </a>
-      </Heading>
-      {answer ? (
-        <Notice tone="good">{answer.message || "If we know this address, a mail is on its way."}</Notice>
-      ) : (
-        <form onSubmit={onSubmit} className="space-y-4">
-          <FormProblem error={error} />
-          <Input
-            label="E-mail"
-            name="email"
-            type="email"
-            autoComplete="username"
-            required
-            autoFocus
-            error={error?.field("email")}
-          />
-          <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
-            Send me a link
-          </Button>
-        </form>
-      )}
-    </>
-  )
-}
 
 /** Takes the new password, with the token of the mailed link. */
 export function Reset() {
