@@ -18,7 +18,10 @@ type Event struct {
 	Data json.RawMessage
 }
 
-const streamWrite = 10 * time.Second // a client that takes longer for one event is gone
+const (
+	streamWrite = 10 * time.Second // a client that takes longer for one event is gone
+	streamLook  = time.Second      // how long a stream may outlive its session
+)
 
 // errSlow says that the client took no more.
 var errSlow = errors.New("client takes no more events")
@@ -26,7 +29,8 @@ var errSlow = errors.New("client takes no more events")
 // Stream answers r with server-sent events until the client goes away, events
 // is closed, the session ends or the server stops. Between events it sends a
 // comment every Config.Heartbeat, so that proxies keep the connection, and asks
-// Authenticate again, so that a revoked or expired session hears no more.
+// Authenticate again every second, so that a revoked or expired session hears no
+// more and its open page notices.
 // Clients reconnect by themselves. It returns nil unless writing failed.
 func (s *Server) Stream(w http.ResponseWriter, r *http.Request, events <-chan Event) error {
 	rc := http.NewResponseController(w)
@@ -51,6 +55,8 @@ func (s *Server) Stream(w http.ResponseWriter, r *http.Request, events <-chan Ev
 	}
 	beat := time.NewTicker(s.cfg.Heartbeat)
 	defer beat.Stop()
+	look := time.NewTicker(min(streamLook, s.cfg.Heartbeat))
+	defer look.Stop()
 	for {
 		select {
 		case <-r.Context().Done():
@@ -64,10 +70,11 @@ func (s *Server) Stream(w http.ResponseWriter, r *http.Request, events <-chan Ev
 			if err := send(e.encode()); err != nil {
 				return err
 			}
-		case <-beat.C:
+		case <-look.C:
 			if !s.sameSession(r) {
 				return nil
 			}
+		case <-beat.C:
 			if err := send([]byte(":\n\n")); err != nil {
 				return err
 			}
