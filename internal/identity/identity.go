@@ -56,9 +56,13 @@ type Config struct {
 	Origin config.Origin `env:"FLINT_ORIGIN"`
 	// NewUserTier is what a person has before they buy anything.
 	NewUserTier access.Tier `env:"FLINT_NEW_USER_TIER,default=free"`
-	// HashSlots is how many passwords are hashed at once, 19 MiB each. 0: one
-	// per core.
+	// HashSlots is how many passwords are hashed at once, HashMemory each. 0:
+	// one per core.
 	HashSlots int `env:"FLINT_HASH_SLOTS,default=0"`
+	// HashMemory and HashPasses are Argon2id's parameters, the memory in MiB. A
+	// password gets a new hash at the first sign-in after they change.
+	HashMemory int `env:"FLINT_HASH_MEMORY,default=19"`
+	HashPasses int `env:"FLINT_HASH_PASSES,default=2"`
 
 	// EndSessions ends every session of user but one in tx, with everything
 	// that hangs on them. It must be set for passwords to be changed: package
@@ -81,7 +85,11 @@ func (c Config) Validate() error {
 	if c.HashSlots < 0 || c.HashSlots > 1024 {
 		slots = errors.New("FLINT_HASH_SLOTS: 0 to 1024")
 	}
-	return errors.Join(tier, slots)
+	var work error
+	if m, n := c.HashMemory, c.HashPasses; m < minMemory || m > maxMemory || n < 1 || n > maxPasses || m*n < leastWork {
+		work = fmt.Errorf("FLINT_HASH_MEMORY, FLINT_HASH_PASSES: %d to %d MiB, 1 to %d passes, and their product at least %d", minMemory, maxMemory, maxPasses, leastWork)
+	}
+	return errors.Join(tier, slots, work)
 }
 
 // Person is what Flint knows about somebody, without how they prove it.
@@ -130,6 +138,7 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.HashMemory, cfg.HashPasses = cmp.Or(cfg.HashMemory, 19), cmp.Or(cfg.HashPasses, 2)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	cfg.NewUserTier = cmp.Or(cfg.NewUserTier, access.Free)
 	if err := cfg.Validate(); err != nil {
@@ -138,7 +147,7 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if cfg.Origin.IsZero() {
 		return nil, errors.New("FLINT_ORIGIN: must be set, links in mails start with it")
 	}
-	h, err := newHasher(cfg.HashSlots)
+	h, err := newHasher(cfg.HashSlots, hashing(cfg.HashMemory, cfg.HashPasses))
 	if err != nil {
 		return nil, fmt.Errorf("prepare password hashing: %w", err)
 	}

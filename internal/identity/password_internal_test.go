@@ -15,7 +15,7 @@ import (
 
 func TestAFloodOfSignInsIsTurnedAwayAndNeverQueuedForLong(t *testing.T) {
 	t.Parallel()
-	h, err := newHasher(1)
+	h, err := newHasher(1, hashing(19, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestAFloodOfSignInsIsTurnedAwayAndNeverQueuedForLong(t *testing.T) {
 
 func TestStoredParametersAreBounded(t *testing.T) {
 	t.Parallel()
-	h, err := newHasher(1)
+	h, err := newHasher(1, hashing(19, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,4 +67,19 @@ func TestStoredParametersAreBounded(t *testing.T) {
 	if ok, err := h.verify(t.Context(), config.NewSecret("x"), ""); ok || err != nil {
 		t.Errorf("nobody: %v %v", ok, err)
 	}
+}
+
+func FuzzStoredHashesAreReadOrRefused(f *testing.F) {
+	for _, s := range []string{
+		"", "$", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$2b$06$abcdefghijklmnopqrstuu50eFBEC8vQwBnuFXMHE45jBnqvQ8xz.", "$scrypt$ln=14,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$ebnHHTApWa0oNoXTYCCHxLXDaejcvcTRQhZaD1OJNCE",
+		"$pbkdf2-sha256$i=10000,l=32$MDEyMzQ1Njc4OWFiY2RlZg$rqRM8zWcxqR5JgdNH2Ukv6ZDL0xynSbmRCDsePeFnOo", "$scrypt$ln=63,r=1,p=1$$", "$pbkdf2-sha512$99$a.b$",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, phc string) {
+		if _, err := read(phc); err != nil && err.Error() != errStored.Error() {
+			t.Errorf("%q: %v", phc, err)
+		}
+	})
 }

@@ -100,3 +100,11 @@ func noteChecked(ctx context.Context, tx pgx.Tx, user id.User, version int, brea
 		select exists (select from noted n join before b on b.id = n.id where @breached and b.password_breached_at is null)`,
 		postgres.Args{"user": user, "version": version, "breached": breached, "now": now})
 }
+
+// replaceHash stores another hash of the same password.
+func replaceHash(ctx context.Context, tx pgx.Tx, user id.User, before, after string, now time.Time) (bool, error) {
+	n, err := postgres.Touch(ctx, tx, `
+		update users set password_hash = @after, updated_at = @now where id = @user and password_hash = @before`,
+		postgres.Args{"user": user, "before": before, "after": after, "now": now})
+	return n == 1, err
+}

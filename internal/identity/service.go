@@ -82,6 +82,7 @@ func (s *Service) Check(ctx context.Context, email string, password config.Secre
 		return a.Person, IsBanned, nil
 	}
 	undo()
+	s.rehash(ctx, a, password)
 	s.lookAgain(ctx, a, password)
 	return a.Person, NotRefused, nil
 }
