@@ -175,7 +175,9 @@ func (o *ordeal) wrong(db *pgx.Conn) []string {
 			o.t.Fatalf("the webhook %s was acknowledged and is there %d times (%v)", event, n, err)
 		}
 	}
-	return openBooks(o.t, o.d, o.flint).differences(o.t)
+	b := openBooks(o.t, o.d, o.flint)
+	defer b.close()
+	return b.differences(o.t)
 }
 
 func TestASyncThatIsKilledWhileItReadsIsMadeUpFor(t *testing.T) {

@@ -115,6 +115,7 @@ func householdIsRich(t *testing.T, d *demo, flint *client) {
 func wholeList(t *testing.T, d *demo, flint *client, of string) {
 	t.Helper()
 	b := openBooks(t, d, flint)
+	defer b.close()
 	n, sum := b.transactions(t, of)
 	seen, added, last := map[string]bool{}, money.Zero, "9999-12-31"
 	for _, x := range b.list(t, url.Values{"accountId": {of}}) {

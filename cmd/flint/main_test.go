@@ -354,7 +354,7 @@ func (d *demo) world() *client { return newClient(d.ready.Sandbox) }
 // soon waits until done says so. What it returns instead is shown in the end.
 func soon(t testing.TB, within time.Duration, what string, done func() (bool, string)) {
 	t.Helper()
-	last := ""
+	last, wait := "", 50*time.Millisecond
 	for began := time.Now(); ; {
 		ok, saw := done()
 		if ok {
@@ -363,6 +363,7 @@ func soon(t testing.TB, within time.Duration, what string, done func() (bool, st
 		if last = saw; time.Since(began) > within {
 			t.Fatalf("%s: not within %s; last seen: %s", what, within, last)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(wait)
+		wait = min(2*wait, time.Second)
 	}
 }
