@@ -174,7 +174,7 @@ func (s *Server) site() http.Handler {
 			"snaptrade": {Pages: s.broker.Pages(), Control: s.broker.Control()},
 			"hibp":      {Pages: http.StripPrefix("/hibp", s.played("hibp", hibp.Refuse, s.leaks.Handler())), Control: s.leaks.Control()},
 		},
-		Rates:  s.played("ecb", ecb.Refuse, s.rates.Handler()),
+		Rates: s.played("ecb", ecb.Refuse, s.rates.Handler()),
 	}).Handler()
 }
 

@@ -111,7 +111,7 @@ const cursorVersion = 1
 // person and the filter. A cursor can't be made up or moved to another list.
 func (s *Service) cursor(owner id.User, f Filter, m mark) string {
 	body := []byte{cursorVersion}
-	body = binary.BigEndian.AppendUint64(body, uint64(m.Date.Unix())) //nolint:gosec // back and forth
+	body = binary.BigEndian.AppendUint64(body, uint64(m.Date.Unix()))
 	body = append(body, m.ID[:]...)
 	return base64.RawURLEncoding.EncodeToString(append(body, s.sign(owner, f, body)...))
 }
@@ -122,7 +122,7 @@ func (s *Service) readCursor(owner id.User, f Filter, cursor string) (mark, erro
 	if err != nil || len(b) != size+16 || b[0] != cursorVersion || !hmac.Equal(b[size:], s.sign(owner, f, b[:size])) {
 		return mark{}, ErrCursor
 	}
-	m := mark{Date: time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0).UTC()} //nolint:gosec // back and forth
+	m := mark{Date: time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0).UTC()}
 	copy(m.ID[:], b[9:size])
 	return m, nil
 }

@@ -96,7 +96,7 @@ func saveMirror(ctx context.Context, tx pgx.Tx, owner id.User, mirror []Mirrored
 		c.of, c.keys, c.states = append(c.of, m.Account), append(c.keys, m.Key), append(c.states, string(m.Status))
 		c.currencies, c.descriptions, c.details = append(c.currencies, string(m.Currency)), append(c.descriptions, m.Description), append(c.details, string(fields))
 		c.amounts, c.days, c.links = append(c.amounts, m.Amount), append(c.days, m.Date), append(c.links, optional(m.PendingOf))
-		c.absences, c.removed = append(c.absences, int32(m.Absences)), append(c.removed, m.Removed) //nolint:gosec // it stops at two
+		c.absences, c.removed = append(c.absences, int32(m.Absences)), append(c.removed, m.Removed)
 	}
 	return postgres.Exec(ctx, tx, `
 		insert into provider_transactions (account_id, provider_id, user_id, status, amount, currency, date, description, fields,

@@ -95,7 +95,7 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 	case <-db.Lost():
 		err = errors.New("the private database has ended; see its log in the state folder")
 		cancel()
-		_ = <-served // the reason is known
+		<-served //nolint:errcheck // the reason is known
 	}
 	return err
 }

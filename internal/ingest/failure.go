@@ -104,7 +104,7 @@ func backoff(failures int) time.Duration {
 }
 
 func jitter(most time.Duration) time.Duration {
-	return time.Duration(rand.Int64N(int64(most))) //nolint:gosec // it spreads load
+	return time.Duration(rand.Int64N(int64(most)))
 }
 
 // nextSync returns when a connection is due again: at its own point of the
@@ -113,9 +113,9 @@ func jitter(most time.Duration) time.Duration {
 // provider's own jobs. It is at least half an interval away.
 func nextSync(c id.Connection, interval time.Duration, now time.Time) time.Time {
 	h := fnv.New64a()
-	_, _ = h.Write(c[:])                                 // never fails
-	phase := time.Duration(h.Sum64() % uint64(interval)) //nolint:gosec // shorter than an interval
-	since := time.Duration(now.UnixNano()) - phase       // of the point's series
+	_, _ = h.Write(c[:]) // never fails
+	phase := time.Duration(h.Sum64() % uint64(interval))
+	since := time.Duration(now.UnixNano()) - phase // of the point's series
 	next := now.Add(interval - (since%interval+interval)%interval)
 	if next.Sub(now) < interval/2 {
 		next = next.Add(interval)

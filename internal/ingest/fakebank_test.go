@@ -56,7 +56,7 @@ type bank struct {
 }
 
 func newBank(seed uint64, today time.Time) *bank {
-	b := &bank{rng: rand.New(rand.NewPCG(seed, 42)), today: today} //nolint:gosec // it must be repeatable
+	b := &bank{rng: rand.New(rand.NewPCG(seed, 42)), today: today}
 	for range 1 + b.rng.IntN(2) {
 		b.opening = append(b.opening, decimal.New(b.rng.Int64N(1_000_000), -2))
 	}

@@ -137,7 +137,7 @@ func (s *SnapTradeFeed) holdings(ctx context.Context, user snaptrade.User, a sna
 func (s *SnapTradeFeed) activities(ctx context.Context, user snaptrade.User, a snaptrade.Account, from time.Time, f *FetchedAccount,
 	p *Progress, progress func(Progress)) error {
 	seen := map[string]bool{}
-	total := 0
+	var total int
 	for w := (snaptrade.Window{Start: from}); ; {
 		p.Calls++
 		page, err := s.client.Activities(ctx, user, a.ID, w)

@@ -43,7 +43,7 @@ func TestSyncsConverge(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			for i := lane; i < histories && !t.Failed(); i += lanes {
-				newLife(t, w, uint64(seed+i)).run(40) //nolint:gosec // a seed
+				newLife(t, w, uint64(seed+i)).run(40)
 			}
 		})
 	}
@@ -70,7 +70,7 @@ type life struct {
 func newLife(t *testing.T, w *world, seed uint64) *life {
 	c := newClock(time.Date(2026, 3, 2, 17, 0, 0, 0, time.UTC))
 	b := newBank(seed, c.today())
-	l := &life{seed: seed, rng: rand.New(rand.NewPCG(seed, 7)), bank: b} //nolint:gosec // it must be repeatable
+	l := &life{seed: seed, rng: rand.New(rand.NewPCG(seed, 7)), bank: b}
 	l.person = w.join(t, c, b)
 	l.actor = access.Actor{User: l.user, Confirmed: true}
 	return l
@@ -179,7 +179,7 @@ func (l *life) killed() {
 	var terminate func(context.Context, uint32)
 	if l.rng.IntN(2) == 0 {
 		terminate = func(ctx context.Context, pid uint32) {
-			if _, err := postgres.Scalar[bool](ctx, l.pool, `select pg_terminate_backend(@pid, 2000)`, postgres.Args{"pid": int32(pid)}); err != nil { //nolint:gosec // a process id
+			if _, err := postgres.Scalar[bool](ctx, l.pool, `select pg_terminate_backend(@pid, 2000)`, postgres.Args{"pid": int32(pid)}); err != nil {
 				l.errorf("terminate: %v", err)
 			}
 		}

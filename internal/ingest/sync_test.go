@@ -16,13 +16,6 @@ import (
 	"flint/internal/portfolio"
 )
 
-// script is a Feed that answers what it is told to.
-type script func(plan ingest.Plan) (ingest.Fetched, error)
-
-func (s script) Fetch(_ context.Context, _ connection.Connection, plan ingest.Plan, _ func(ingest.Progress)) (ingest.Fetched, error) {
-	return s(plan)
-}
-
 func noon() time.Time { return time.Date(2026, 3, 20, 17, 0, 0, 0, time.UTC) }
 
 // told is a bank account with a balance and records; see rec.

@@ -180,7 +180,7 @@ func (s *Service) handleAccount(ctx context.Context, in *accountInput) (*account
 			p.Value(), p.Currency, p.CashEquivalent})
 	}
 	for _, c := range d.Cash {
-		out.Body.Cash = append(out.Body.Cash, cashView{c.Currency, c.Cash, c.BuyingPower})
+		out.Body.Cash = append(out.Body.Cash, cashView(c))
 	}
 	return out, nil
 }

@@ -168,7 +168,7 @@ func (r *rebuild) netWorth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	old := map[time.Time]netDay{}
+	old := map[time.Time]NetDay{}
 	for _, d := range stored {
 		old[d.Day] = d
 	}
@@ -181,7 +181,7 @@ func (r *rebuild) netWorth(ctx context.Context) error {
 		return err
 	}
 	days := r.days(sums)
-	var write []netDay
+	var write []NetDay
 	for _, d := range days {
 		was, ok := old[d.Day]
 		if ok && was.NetWorth.Equal(d.NetWorth) && was.Assets.Equal(d.Assets) && was.Debts.Equal(d.Debts) && was.Quality == d.Quality && was.Currency == d.Currency {
@@ -205,8 +205,8 @@ func (r *rebuild) netWorth(ctx context.Context) error {
 // days turns sums into net worth. What has no rate today isn't in the headline,
 // so it is left out of every day; a day on which something else has no rate can't
 // be told and is absent.
-func (r *rebuild) days(sums []daySum) []netDay {
-	byDay := map[time.Time]*netDay{}
+func (r *rebuild) days(sums []daySum) []NetDay {
+	byDay := map[time.Time]*NetDay{}
 	untold := map[time.Time]bool{}
 	current := rateOf(r.rates.On(r.today))
 	rate, of := current, time.Time{}
@@ -222,7 +222,7 @@ func (r *rebuild) days(sums []daySum) []netDay {
 		}
 		d := byDay[s.Day]
 		if d == nil {
-			d = &netDay{Day: s.Day, Currency: r.base, Quality: Complete}
+			d = &NetDay{Day: s.Day, Currency: r.base, Quality: Complete}
 			byDay[s.Day] = d
 		}
 		if s.Kind == Card || s.Kind == Loan {
@@ -241,9 +241,9 @@ func (r *rebuild) days(sums []daySum) []netDay {
 		if !r.wealth.Complete() {
 			q = Estimated
 		}
-		byDay[r.today] = &netDay{r.today, r.base, r.wealth.NetWorth, r.wealth.Assets, r.wealth.Debts, q}
+		byDay[r.today] = &NetDay{r.today, r.base, r.wealth.NetWorth, r.wealth.Assets, r.wealth.Debts, q}
 	}
-	var out []netDay
+	var out []NetDay
 	for _, day := range slices.SortedFunc(maps.Keys(byDay), time.Time.Compare) {
 		if !untold[day] || day.Equal(r.today) {
 			out = append(out, *byDay[day])

@@ -30,7 +30,7 @@ func (s *Service) List(ctx context.Context, owner id.User) ([]Account, error) {
 type Standing struct {
 	Wealth    *wealthRow // nil: nothing was ever rolled up
 	Accounts  []Account
-	Yesterday *netDay // the last day before today that is known
+	Yesterday *NetDay // the last day before today that is known
 	Rate      Rate    // today's, into the rollup's currency
 }
 
@@ -53,7 +53,7 @@ func (s *Service) Standing(ctx context.Context, owner id.User) (Standing, error)
 		return err
 	})
 	batch.Queue(beforeSQL, pgx.StrictNamedArgs{"owner": owner, "today": today}).Query(func(rows pgx.Rows) (err error) {
-		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[netDay])
+		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[NetDay])
 		if len(list) == 1 {
 			out.Yesterday = list[0]
 		}
@@ -62,13 +62,13 @@ func (s *Service) Standing(ctx context.Context, owner id.User) (Standing, error)
 	if err := s.cfg.Pool.SendBatch(ctx, batch).Close(); err != nil {
 		return Standing{}, fmt.Errorf("read standing: %w", err)
 	}
-	rate, err := s.rate(ctx, out, today)
+	rate, err := s.rate(ctx, out)
 	out.Rate = rate
 	return out, err
 }
 
 // rate loads today's exchange rates, if anything is foreign.
-func (s *Service) rate(ctx context.Context, st Standing, today time.Time) (Rate, error) {
+func (s *Service) rate(ctx context.Context, st Standing) (Rate, error) {
 	if st.Wealth == nil {
 		return nil, nil
 	}
@@ -93,7 +93,7 @@ const maxPoints = 400
 
 // History returns net worth by day for a period, at most 400 points; the last
 // one is the headline.
-func (s *Service) History(ctx context.Context, owner id.User, period string) ([]netDay, error) {
+func (s *Service) History(ctx context.Context, owner id.User, period string) ([]NetDay, error) {
 	back, ok := periods[period]
 	if !ok {
 		return nil, fault.BadField("query.period", "must be one of 1W, 1M, 3M, 1Y, ALL")
@@ -196,7 +196,7 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, a id.Account, 
 }
 
 // Holdings returns what all shown accounts hold, and the rates to add it up.
-func (s *Service) Holdings(ctx context.Context, owner id.User) (Standing, []held, error) {
+func (s *Service) Holdings(ctx context.Context, owner id.User) (Standing, []Held, error) {
 	st, err := s.Standing(ctx, owner)
 	if err != nil || st.Wealth == nil {
 		return st, nil, err

@@ -87,16 +87,16 @@ func saveWealth(ctx context.Context, tx pgx.Tx, owner id.User, w Wealth, fxDay *
 	return n > 0, err
 }
 
-// held is a position of an account's current snapshot.
-type held struct {
+// Held is a position of an account's current snapshot.
+type Held struct {
 	AccountID id.Account
 	Position
 }
 
 // currentPositions returns the positions of all current snapshots, or of one
 // account's if account isn't zero.
-func currentPositions(ctx context.Context, db postgres.DB, owner id.User, account id.Account) ([]held, error) {
-	return postgres.Many[held](ctx, db, `
+func currentPositions(ctx context.Context, db postgres.DB, owner id.User, account id.Account) ([]Held, error) {
+	return postgres.Many[Held](ctx, db, `
 		select p.account_id, p.symbol, p.description, p.kind, p.quantity, p.price, p.cost_basis, p.multiplier, p.currency, p.cash_equivalent
 		from accounts a join positions p on p.user_id = a.user_id and p.snapshot_id = a.snapshot_id
 		where a.user_id = @owner and a.deleted_at is null and (@account::uuid is null or a.id = @account)
@@ -254,8 +254,8 @@ func daySums(ctx context.Context, db postgres.DB, owner id.User, from, to time.T
 		postgres.Args{"owner": owner, "from": from, "to": to})
 }
 
-// netDay is a person's net worth on one day.
-type netDay struct {
+// NetDay is a person's net worth on one day.
+type NetDay struct {
 	Day      time.Time
 	Currency money.Currency
 	NetWorth money.Decimal
@@ -264,14 +264,14 @@ type netDay struct {
 	Quality  Quality
 }
 
-func netWorthDays(ctx context.Context, db postgres.DB, owner id.User, from time.Time) ([]netDay, error) {
-	return postgres.Many[netDay](ctx, db, `
+func netWorthDays(ctx context.Context, db postgres.DB, owner id.User, from time.Time) ([]NetDay, error) {
+	return postgres.Many[NetDay](ctx, db, `
 		select day, currency, net_worth, assets, debts, quality from net_worth_days
 		where user_id = @owner and day >= @from order by day`,
 		postgres.Args{"owner": owner, "from": from})
 }
 
-func saveNetWorthDays(ctx context.Context, tx pgx.Tx, owner id.User, rows []netDay) error {
+func saveNetWorthDays(ctx context.Context, tx pgx.Tx, owner id.User, rows []NetDay) error {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -84,7 +84,7 @@ func (s *Service) Absorb(ctx context.Context, tx pgx.Tx, owner id.User, connecti
 	matched := match(connection, known, told)
 	rows := make([]Account, len(told))
 	for i, t := range told {
-		rows[i] = update(matched[i], t, owner, connection, now)
+		rows[i] = update(matched[i], t, connection, now)
 	}
 	if err := saveAccounts(ctx, tx, owner, rows, now); err != nil {
 		return nil, fmt.Errorf("save accounts: %w", err)
@@ -144,7 +144,7 @@ func (a Account) orphaned() bool {
 }
 
 // update returns the row for t, based on what was known.
-func update(known *Account, t Told, owner id.User, connection id.Connection, now time.Time) Account {
+func update(known *Account, t Told, connection id.Connection, now time.Time) Account {
 	a := Account{ID: id.New[id.Account](), CreatedAt: now, Watermark: json.RawMessage(`{}`)}
 	if known != nil {
 		a = *known

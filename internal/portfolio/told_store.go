@@ -109,7 +109,7 @@ func insertPositions(ctx context.Context, tx pgx.Tx, owner id.User, snaps []snap
 	var equivalents []bool
 	for _, s := range snaps {
 		for i, p := range s.Positions {
-			snapshots, of, ordinals = append(snapshots, s.ID), append(of, s.Account), append(ordinals, int32(i)) //nolint:gosec // a few thousand at most
+			snapshots, of, ordinals = append(snapshots, s.ID), append(of, s.Account), append(ordinals, int32(i))
 			symbols, descriptions, kinds = append(symbols, p.Symbol), append(descriptions, p.Description), append(kinds, p.Kind)
 			currencies, quantities, multipliers = append(currencies, string(p.Currency)), append(quantities, p.Quantity), append(multipliers, p.Multiplier)
 			prices, costs, equivalents = append(prices, p.Price), append(costs, p.CostBasis), append(equivalents, p.CashEquivalent)

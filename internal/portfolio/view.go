@@ -138,7 +138,7 @@ func sentence(b dashboardBody) string {
 }
 
 // fill sets the figures from the rollup.
-func (b *dashboardBody) fill(w *wealthRow, before *netDay) {
+func (b *dashboardBody) fill(w *wealthRow, before *NetDay) {
 	b.Currency, b.AsOf, b.LastBalanceUpdate = w.Currency, w.AsOf, &w.UpdatedAt
 	b.Missing = append(b.Missing, w.Missing...)
 	b.Complete = len(w.Missing) == 0

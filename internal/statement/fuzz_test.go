@@ -18,7 +18,7 @@ func seeds(f *testing.F, pattern string) {
 		f.Fatal(files, err)
 	}
 	for _, name := range files {
-		b, err := os.ReadFile(name) //nolint:gosec // our own test data
+		b, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -6,7 +6,7 @@
 package hibp
 
 import (
-	"crypto/sha1" //nolint:gosec // the protocol's
+	"crypto/sha1"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -50,7 +50,7 @@ func (b *Breaches) Leak(password string, n int) {
 	b.seen[digits([]byte(password))] = n
 }
 
-func digits(b []byte) string { return fmt.Sprintf("%X", sha1.Sum(b)) } //nolint:gosec // the protocol's
+func digits(b []byte) string { return fmt.Sprintf("%X", sha1.Sum(b)) }
 
 // Handler serves the ranges.
 func (b *Breaches) Handler() http.Handler {
@@ -85,8 +85,8 @@ func (b *Breaches) lines(prefix string, pad bool) string {
 	}
 	b.mu.Unlock()
 	if pad { // by chance, not by the seed: it must differ from time to time
-		for want := 800 + rand.IntN(200); len(lines) < want; { //nolint:gosec // it hides nothing in a sandbox
-			lines = append(lines, ending(rand.New(rand.NewPCG(rand.Uint64(), 0)))+":0") //nolint:gosec // as above
+		for want := 800 + rand.IntN(200); len(lines) < want; {
+			lines = append(lines, ending(rand.New(rand.NewPCG(rand.Uint64(), 0)))+":0")
 		}
 	}
 	slices.Sort(lines)

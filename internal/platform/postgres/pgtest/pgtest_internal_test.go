@@ -36,7 +36,7 @@ var held *server
 // server's address and how to kill the process.
 func helper(t *testing.T, base string) (url string, kill func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$") //nolint:gosec // ourselves
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
 	cmd.Env = append(os.Environ(), "FLINT_PGTEST_BASE="+base)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
