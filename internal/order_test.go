@@ -49,6 +49,7 @@ var order = []string{
 	"internal/identity",   // people
 	"internal/mfa",        // second factors
 	"internal/session",    // sign-in
+	"internal/apikey",     // people's own programs
 	"internal/market",     // exchange rates
 	"internal/connection", // linked institutions
 	"internal/portfolio",  // accounts, net worth

@@ -34,13 +34,17 @@ func (routesCmd) Run() error {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "METHOD\tPATH\tNEEDS\tSTEP-UP\tLIMIT\tMAX BODY\tORIGIN")
+	fmt.Fprintln(w, "METHOD\tPATH\tNEEDS\tSTEP-UP\tLIMIT\tMAX BODY\tORIGIN\tKEYS")
 	for _, r := range server.Routes() {
 		origin := "own"
 		if r.CrossSite {
 			origin = "any"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Method, r.Path, r.Needs, stepUp(r.Assurance), r.Limit, r.MaxBody, origin)
+		keys := "-"
+		if r.Keys {
+			keys = "read"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Method, r.Path, r.Needs, stepUp(r.Assurance), r.Limit, r.MaxBody, origin, keys)
 	}
 	return w.Flush()
 }

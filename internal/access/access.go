@@ -48,6 +48,9 @@ func (t Tier) Connections() int {
 	}
 }
 
+// HasAPI reports whether a person of this tier may have API keys (API_ACCESS).
+func (t Tier) HasAPI() bool { return t == Pro || t == Premium }
+
 // Valid reports whether t is a tier that Flint knows.
 func (t Tier) Valid() bool {
 	switch t {
@@ -62,6 +65,7 @@ func (t Tier) Valid() bool {
 type Actor struct {
 	User      id.User
 	Session   id.Session
+	Key       id.APIKey // set if a program acts with an API key, in no session
 	Tier      Tier
 	Confirmed bool   // the e-mail address is confirmed
 	Admin     bool   // flag in the database; never enough on its own

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/activity"
+	"flint/internal/apikey"
 	"flint/internal/audit"
 	"flint/internal/config"
 	"flint/internal/connection"
@@ -92,7 +94,11 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 
 	// Features, each from those above it.
 	cfg.Identity.Now, cfg.Session.Now, cfg.Session.Log = now, now, log
+	var programs *apikey.Service // made below
 	cfg.Identity.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+		if err := programs.EndAll(ctx, tx, actor, user); err != nil {
+			return 0, err
+		}
 		return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
 	}
 	cfg.Identity.Breaches, cfg.Identity.Log = far.breaches(), log
@@ -110,6 +116,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	if a.Sessions, err = session.New(cfg.Session, pool, keys, a.Identity); err != nil {
 		return nil, err
 	}
+	programs = apikey.New(apikey.Config{Pool: pool, People: a.Identity, Now: now})
 	wealth := portfolio.New(portfolio.Config{Pool: pool, Now: now})
 	a.Rates = market.New(market.Config{
 		Pool: pool, Source: far.rates(), Now: now, Log: log,
@@ -140,13 +147,13 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 
 	// The door.
 	cfg.Web.Origin, cfg.Web.Version, cfg.Web.Policies = cfg.Origin.String(), Version(), limits.Names()
-	cfg.Web.Authenticate, cfg.Web.Proofs, cfg.Web.Limit = a.Sessions.Authenticate, a.Sessions.Proofs, limits.Allow
+	cfg.Web.Authenticate, cfg.Web.Proofs, cfg.Web.Limit = authenticate(a.Sessions, programs), a.Sessions.Proofs, limits.Allow
 	cfg.Web.Log, cfg.Web.Now, cfg.Web.Site = log, now, frontend.Dist()
 	cfg.Web.ConnectScripts, cfg.Web.ConnectFrames = connectOrigins(cfg)
 	a.Web = web.New(cfg.Web)
 	mountOwn(a.Web, cfg, pool)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(pool), a.Identity, factors, a.Sessions, connections, wealth, transactions, a.hub, inbox,
+		audit.NewLog(pool), programs, a.Identity, factors, a.Sessions, connections, wealth, transactions, a.hub, inbox,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -173,6 +180,17 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		market.Periodic(), portfolio.Daily(now), ingest.Periodic(), session.Periodic(), connection.Daily(), webhook.Daily(),
 	}, log)
 	return a, err
+}
+
+// authenticate asks the keeper of keys about what looks like a key, and that of
+// sessions about everything else.
+func authenticate(sessions *session.Service, programs *apikey.Service) func(*http.Request) (access.Actor, error) {
+	return func(r *http.Request) (access.Actor, error) {
+		if apikey.Is(r) {
+			return programs.Authenticate(r)
+		}
+		return sessions.Authenticate(r)
+	}
 }
 
 // far holds the clients of the providers; nil where one is switched off.

@@ -18,9 +18,9 @@ import (
 // household is what a person owns, by id.
 type household struct {
 	*person
-	account, connection, broker, transaction, session, applied, preview, passkey string
-	enrollment                                                                   enrollment
-	ids                                                                          []string // all of theirs, whatever they are of
+	account, connection, broker, transaction, session, applied, preview, passkey, key string
+	enrollment                                                                        enrollment
+	ids                                                                               []string // all of theirs, whatever they are of
 }
 
 const statement = "Date,Description,Amount\n2026-11-02,%s COFFEE,-4.50\n2026-11-03,%s LUNCH,-14.25\n"
@@ -55,6 +55,9 @@ func furnish(p *person, bank, broker, kind string) household {
 		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at)
 		select gen_random_uuid(), id, sha256(id::text::bytea), '\x00', 0, false, '{}', 'Laptop', now() from users where email = $1
 		returning id::text`, p.email)[0]
+	var made struct{ APIKey struct{ ID string } }
+	p.must("POST", "/api/keys", map[string]string{"name": mark + " key"}).json(p.t, &made)
+	m.key = made.APIKey.ID
 	m.ids = p.rows(`
 		with me as (select id from users where email = $1)
 		select id::text from me
@@ -65,6 +68,7 @@ func furnish(p *person, bank, broker, kind string) household {
 		union select i.id::text from imports i, me where i.user_id = me.id
 		union select s.id::text from sessions s, me where s.user_id = me.id
 		union select k.id::text from passkeys k, me where k.user_id = me.id
+		union select k.id::text from api_keys k, me where k.user_id = me.id
 		union select r.id::text from sync_runs r, me where r.user_id = me.id`, p.email)
 	return m
 }
@@ -96,6 +100,7 @@ func (m household) doors() []door {
 		{"DELETE", "/api/connections/{id}", m.connection, nil},
 		{"PATCH", "/api/auth/passkeys/{id}", m.passkey, map[string]any{"name": "taken over"}},
 		{"DELETE", "/api/auth/passkeys/{id}", m.passkey, nil},
+		{"DELETE", "/api/keys/{id}", m.key, nil},
 		{"DELETE", "/api/auth/sessions/{id}", m.session, nil},
 	}
 }
@@ -145,6 +150,7 @@ func (m household) snapshot() []string {
 		union all select concat_ws(' ', t.id, t.note, t.category, t.merchant, t.deleted_at) from transactions t, me where t.user_id = me.id
 		union all select concat_ws(' ', i.id, i.status, i.mapping) from imports i, me where i.user_id = me.id
 		union all select concat_ws(' ', k.id, k.name) from passkeys k, me where k.user_id = me.id
+		union all select concat_ws(' ', k.id, k.revoked_at) from api_keys k, me where k.user_id = me.id
 		union all select concat_ws(' ', s.id, s.revoked_at) from sessions s, me where s.user_id = me.id
 		order by s`, m.email)
 }

@@ -89,6 +89,9 @@ func Names() []Name {
 		{"factor.use_backup", Account, "A backup code was used", nil, ""},
 		{"factor.renew_backup", Account, "New backup codes were made", nil, ""},
 
+		{"api_key.create", Account, "An API key was made", nil, ""},
+		{"api_key.revoke", Account, "An API key was removed", nil, ""},
+
 		{"connection.link", Connections, "An institution was connected", nil, "institution"},
 		{"connection.reconnect", Connections, "An institution was reconnected", nil, "institution"},
 		{"connection.refresh", Connections, "A refresh was asked for", nil, ""},

@@ -28,6 +28,7 @@ type (
 	Entry       = Of[entry]
 	EmailChange = Of[emailChange]
 	Passkey     = Of[passkey]
+	APIKey      = Of[apiKey]
 )
 
 type (
@@ -44,6 +45,7 @@ type (
 	emailChange struct{}
 	entry       struct{}
 	passkey     struct{}
+	apiKey      struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

@@ -26,6 +26,7 @@ func letters() []letter {
 		{"password.breached", "Choose another password",
 			"The password of your Flint account is known from a breach of another service: people who try to get into accounts have it. Nobody got into yours by that, as far as we can tell.", "Choose another password", "/forgot",
 			"Where you use the same password elsewhere, change it there too. We compare by the first five digits of a checksum: your password never left Flint."},
+		{"api_key.create", "An API key was made", "A new API key was made for your Flint account. Whoever has it can read your balances and transactions.", "Look at your keys", security, stop},
 		{"factor.add", "A second step was added", "Signing in to your Flint account now takes a second step, or another way to do it was added.", look, security, stop},
 		{"factor.remove", "A second step was removed", "A way to take the second step when signing in to your Flint account was removed.", look, security, stop},
 		{"factor.use_backup", "A backup code was used", "A backup code was just used to sign in to your Flint account. It doesn't work again.", look, security, stop},

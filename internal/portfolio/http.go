@@ -122,7 +122,7 @@ type historyOutput struct {
 // a provider.
 func (s *Service) Operations(srv *web.Server) {
 	op := func(method, path, summary, limit string) web.Op {
-		return web.Op{Method: method, Path: path, Summary: summary, Tag: "portfolio", Needs: access.ManageOwn, Limit: limit}
+		return web.Op{Method: method, Path: path, Summary: summary, Tag: "portfolio", Needs: access.ManageOwn, Limit: limit, Keys: method == "GET"}
 	}
 	web.Handle(srv, op("GET", "/api/dashboard", "See where you stand", "data"), s.handleDashboard)
 	web.Handle(srv, op("GET", "/api/accounts", "List accounts", "data"), s.handleAccounts)

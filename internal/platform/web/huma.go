@@ -52,7 +52,7 @@ func newAPI(s *Server) huma.API {
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"cookie": {Type: "apiKey", In: "cookie", Name: "accessToken", Description: "The web app's session."},
-					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The mobile app's access token."},
+					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The mobile app's access token; for operations marked x-flint-keys also an API key."},
 				},
 			},
 		},
@@ -189,6 +189,9 @@ func (s *Server) operation(op Op) huma.Operation {
 	}
 	if op.Assurance.Demanded() {
 		desc.Extensions["x-flint-step-up"] = map[string]any{"within": int(op.Assurance.Within.Seconds()), "factor": op.Assurance.Factor}
+	}
+	if op.Keys {
+		desc.Extensions["x-flint-keys"] = true
 	}
 	// Two responses from the start keep huma from adding its own error model.
 	desc.Responses["429"] = &huma.Response{Description: "Too often; Retry-After says when to come back",

@@ -78,6 +78,8 @@ func (s *Server) declare(op Op) Op {
 		panic(fmt.Sprintf("web: %s declares no Needs (access.Public must be said)", name))
 	case op.Assurance.Demanded() && (op.Assurance.Within <= 0 || op.Needs == access.Public):
 		panic(fmt.Sprintf("web: %s: a fresh proof needs an age and somebody signed in", name))
+	case op.Keys && (op.Method != "GET" || op.Needs == access.Public || op.Assurance.Demanded()):
+		panic(fmt.Sprintf("web: %s: API keys read what is somebody's own, and prove nothing", name))
 	case op.Limit == "":
 		panic(fmt.Sprintf("web: %s declares no Limit (\"none\" must be said)", name))
 	case !s.policies[op.Limit]:
@@ -107,7 +109,7 @@ func operationID(method, path string) string {
 // mount puts h behind op's declarations, in the order: origin, who, may they
 // (and is it surely them), how often, how much.
 func (s *Server) mount(op Op, h http.Handler) {
-	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Assurance: op.Assurance, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite})
+	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Assurance: op.Assurance, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite, Keys: op.Keys})
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		ev := eventOf(r.Context())
 		ev.route = op.Path
@@ -164,6 +166,12 @@ func (s *Server) admit(op Op, r *http.Request) (access.Actor, error) {
 			return access.Actor{}, fmt.Errorf("authenticate: %w", err)
 		}
 		actor = access.Actor{} // an outdated cookie doesn't close public doors
+	}
+	if !actor.Key.IsZero() && !op.Keys {
+		if op.Needs != access.Public {
+			return actor, ErrKeyScope
+		}
+		actor = access.Actor{} // to a public door a key is nothing
 	}
 	switch access.Decide(actor, op.Needs) {
 	case access.Allow:

@@ -27,6 +27,7 @@ var (
 	ErrSignIn     = fault.New(fault.Unauthenticated, "NO_TOKEN", "Sign in first.")
 	ErrConfirm    = fault.New(fault.Forbidden, "email_unconfirmed", "Confirm your e-mail address first.")
 	ErrStepUp     = fault.New(fault.Forbidden, "step_up_required", "Prove once more that it's you, then try again.")
+	ErrKeyScope   = fault.New(fault.Forbidden, "key_scope", "An API key can't do that; sign in instead.")
 	ErrForbidden  = fault.New(fault.Forbidden, "forbidden", "You may not do that.")
 	ErrTooMany    = fault.New(fault.TooMany, "rate_limited", "That was too often. Wait a little and try again.")
 	ErrInternal   = fault.New(fault.Internal, "internal", "Something went wrong on our side. It has been noted.")

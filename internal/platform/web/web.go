@@ -95,8 +95,11 @@ type Op struct {
 	// demands none. Who lacks it gets ErrStepUp, gives it at
 	// /api/auth/step-up and calls again.
 	Assurance access.StepUp
-	MaxBody   int64 // bytes; default 64 KiB
-	Status    int   // of success; default 200, or 204 for an output without body
+	// Keys lets programs call it with an API key: only what reads the person's own
+	// data, and never what a stolen key should not see.
+	Keys    bool
+	MaxBody int64 // bytes; default 64 KiB
+	Status  int   // of success; default 200, or 204 for an output without body
 
 	// CrossSite switches the origin check off, for webhooks: others' servers
 	// sign what they send and use no cookie.
@@ -116,6 +119,7 @@ type Route struct {
 	Assurance           access.StepUp
 	MaxBody             int64 // bytes
 	CrossSite           bool
+	Keys                bool
 }
 
 // Server holds the operations. Use New.
