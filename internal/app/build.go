@@ -50,6 +50,7 @@ type App struct {
 	Web      *web.Server
 	Jobs     *river.Client[pgx.Tx]
 	Identity *identity.Service
+	Factors  *mfa.Service
 	Sessions *session.Service
 	Rates    *market.Service
 
@@ -106,13 +107,13 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		return nil, err
 	}
 	a.release = append(a.release, a.Identity.Settle)
-	factors := mfa.New(mfa.Config{
+	a.Factors = mfa.New(mfa.Config{
 		Pool: pool, Keys: keys, People: a.Identity, Limits: limits, Origin: cfg.Origin, Now: now,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
 			return a.Sessions.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
 	})
-	cfg.Session.Factors = factors
+	cfg.Session.Factors = a.Factors
 	if a.Sessions, err = session.New(cfg.Session, pool, keys, a.Identity); err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	a.Web = web.New(cfg.Web)
 	mountOwn(a.Web, cfg, pool)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(pool), programs, a.Identity, factors, a.Sessions, connections, wealth, transactions, a.hub, inbox,
+		audit.NewLog(pool), programs, a.Identity, a.Factors, a.Sessions, connections, wealth, transactions, a.hub, inbox,
 	} {
 		feature.Operations(a.Web)
 	}

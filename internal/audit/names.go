@@ -50,7 +50,7 @@ func Names() []Name {
 		"signed_out": "You signed out.", "revoked": "Signed out from the list of devices.",
 		"replaced": "Another sign-in in the same browser took its place.",
 		"reuse":    "Its key was used twice, so it may have been copied.",
-		"banned":   "The account was closed to sign-ins.", "password": "The password changed.",
+		"banned":   "The account was closed to sign-ins.", "operator": "Signed out by an operator.", "password": "The password changed.",
 		"factor": "The second step changed.", "email": "The change of the e-mail address was undone.",
 	}}
 	return []Name{

@@ -8,10 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pquerna/otp/totp"
 
 	"flint/internal/access"
+	"flint/internal/config"
 	"flint/internal/id"
+	"flint/internal/identity"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/web/webtest"
 )
@@ -402,4 +405,29 @@ func TestAnOperatorResetsWhoHasLostEverything(t *testing.T) {
 	if h.factors.Disable(t.Context(), access.Actor{User: h.ana.ID}) == nil {
 		t.Error("there is nothing to disable")
 	}
+}
+
+func TestAResetOfThePasswordKeepsTheSecondStep(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	a := h.enrol(t, h.signIn(t))
+	h.pass(time.Minute)
+	before := h.firstStep(t, nil)
+	var token config.Secret
+	err := postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) (err error) {
+		token, err = h.people.MakeToken(t.Context(), tx, h.ana.ID, identity.ResetPassword, time.Hour)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const fresh = "another horse, another battery"
+	reset := webtest.Scenario{Path: "/api/auth/reset-password", Body: map[string]string{"token": token.Reveal(), "password": fresh}, Status: 200, Headers: map[string]string{"Set-Cookie": ""}}
+	h.web.Check(t, reset)
+	h.web.Check(t, secondStep(before, "code", a.code(t, 0), 410)) // begun with the old password
+	in := login("ana@example.com", fresh, nil)
+	in.Status, in.Contains = 401, []string{"mfa_required"}
+	var p struct{ Challenge string }
+	h.web.Check(t, in).JSON(t, &p)
+	h.web.Check(t, secondStep(p.Challenge, "code", a.code(t, 0), 200))
 }

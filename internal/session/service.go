@@ -111,6 +111,17 @@ func (s *Service) RevokeAll(ctx context.Context, actor access.Actor) error {
 	})
 }
 
+// EndEverywhere ends every session of user on behalf of actor, an operator. It
+// returns how many those were.
+func (s *Service) EndEverywhere(ctx context.Context, actor access.Actor, user id.User) (int, error) {
+	n := 0
+	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		n, err = s.EndAll(ctx, tx, actor, user, id.Session{}, "operator")
+		return err
+	})
+	return n, err
+}
+
 // EndAll ends every session of user but one (none excepted if except is zero)
 // within tx: what changes a person's proof calls it. Their other devices become
 // unknown, so that the next sign-in there is told.

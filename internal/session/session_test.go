@@ -96,7 +96,12 @@ func (h *house) start(t *testing.T, origin string) *node {
 	limits := ratelimit.New(ratelimit.NewMemory(1000, h.now))
 	quiet := slog.New(slog.DiscardHandler)
 	n := &node{}
-	if n.people, err = identity.New(identity.Config{Origin: o, Now: h.now}, h.pool, jobs, limits); err != nil {
+	if n.people, err = identity.New(identity.Config{
+		Origin: o, Now: h.now,
+		EndSessions: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+			return n.EndAll(ctx, tx, actor, user, except, reason)
+		},
+	}, h.pool, jobs, limits); err != nil {
 		t.Fatal(err)
 	}
 	n.factors = mfa.New(mfa.Config{

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flint/internal/access"
+	"flint/internal/app"
+	"flint/internal/config"
+	"flint/internal/id"
+	"flint/internal/identity"
+	"flint/internal/platform/telemetry"
+)
+
+// userCmd is what an operator does for people who can't do it themselves. Each
+// act is recorded as theirs, in the security log of the person concerned.
+type userCmd struct {
+	Create   userCreate   `cmd:"" help:"Open an account and mail a link to choose its password."`
+	Disable  userDisable  `cmd:"" help:"Keep somebody from signing in, and sign them out everywhere."`
+	ResetMFA userResetMFA `cmd:"" name:"reset-mfa" help:"Remove all second factors of somebody who has lost them, and tell them. Make sure first that it is them."`
+	Sessions userSessions `cmd:"" help:"List where somebody is signed in, or sign them out everywhere."`
+}
+
+// operator is who acts. Which human it is, is for the machine's own log to say.
+func operator() access.Actor { return access.SystemActor("operator", id.User{}) }
+
+// withPeople puts Flint together without serving it.
+func withPeople(ctx context.Context, fn func(context.Context, *app.App) error) error {
+	var cfg app.Config
+	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
+		return err
+	}
+	return withDatabase(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		a, err := app.Build(cfg, pool, telemetry.NewLogger(os.Stderr, slog.LevelWarn))
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return fn(ctx, a)
+	})
+}
+
+// withPerson is withPeople about the person with an address.
+func withPerson(ctx context.Context, email string, fn func(context.Context, *app.App, identity.Person) error) error {
+	return withPeople(ctx, func(ctx context.Context, a *app.App) error {
+		p, err := a.Identity.PersonByEmail(ctx, email)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", email, err)
+		}
+		return fn(ctx, a, p)
+	})
+}
+
+type userCreate struct {
+	Email string `arg:"" help:"E-mail address."`
+	Name  string `required:"" help:"First name."`
+	Tier  string `default:"free" enum:"free,basic,pro,premium" help:"free, basic, pro or premium."`
+}
+
+// Run opens an account.
+func (c userCreate) Run(ctx context.Context) error {
+	return withPeople(ctx, func(ctx context.Context, a *app.App) error {
+		p, err := a.Identity.Invite(ctx, operator(), c.Name, c.Email, access.Tier(c.Tier))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s has an account (%s). A link to choose the password is on its way by mail.\n", p.Email, p.ID)
+		return nil
+	})
+}
+
+type userDisable struct {
+	Email  string `arg:"" help:"E-mail address."`
+	Reason string `required:"" help:"Why; it is recorded."`
+}
+
+// Run bans somebody.
+func (c userDisable) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		if err := a.Sessions.Ban(ctx, operator(), p.ID, c.Reason); err != nil {
+			return err
+		}
+		fmt.Printf("%s can't sign in any more and is signed out everywhere.\n", p.Email)
+		return nil
+	})
+}
+
+type userResetMFA struct {
+	Email string `arg:"" help:"E-mail address."`
+}
+
+// Run removes somebody's second factors.
+func (c userResetMFA) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		if err := a.Factors.Reset(ctx, operator(), p.ID); err != nil {
+			return err
+		}
+		fmt.Printf("%s signs in with the password alone, until they set up a second factor again. They are told by mail.\n", p.Email)
+		return nil
+	})
+}
+
+type userSessions struct {
+	Email string `arg:"" help:"E-mail address."`
+	End   bool   `help:"Sign them out everywhere."`
+}
+
+// Run lists somebody's sessions, or ends them.
+func (c userSessions) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		if c.End {
+			n, err := a.Sessions.EndEverywhere(ctx, operator(), p.ID)
+			if err == nil {
+				fmt.Printf("%s is signed out of %d sessions.\n", p.Email, n)
+			}
+			return err
+		}
+		list, err := a.Sessions.List(ctx, access.Actor{User: p.ID})
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "SESSION\tSINCE\tLAST USED\tADDRESS\tDEVICE")
+		for _, s := range list {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.CreatedAt.UTC().Format(time.DateTime), s.LastUsedAt.UTC().Format(time.DateTime), s.Address, s.Device)
+		}
+		return w.Flush()
+	})
+}
