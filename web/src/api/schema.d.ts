@@ -928,6 +928,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your API keys */
+        get: operations["get-keys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description For plans with API access. The key is in this answer and nowhere else. It reads the operations marked x-flint-keys.
+         */
+        post: operations["post-keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an API key */
+        delete: operations["delete-keys-by-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -1339,6 +1377,29 @@ export interface components {
              */
             currency: string;
         };
+        ApikeyView: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** Format: uuid */
+            id: string;
+            /** @description IP address of the last use, or empty */
+            lastAddress: string;
+            /**
+             * Format: date-time
+             * @description To the minute
+             */
+            lastUsedAt: string | null;
+            name: string;
+            /** @description How the key begins */
+            prefix: string;
+            /**
+             * @description What it may do: read balances, holdings, history and transactions
+             * @enum {string}
+             */
+            scope: "data:read";
+        };
         AppDemoInfo: {
             /** @description Where the demo's mails arrive */
             inboxUrl: string;
@@ -1656,6 +1717,11 @@ export interface components {
         LinkInBody: {
             token: string;
         };
+        ListOutBody: {
+            /** @description Whether the plan includes API keys; without, none of them works */
+            allowed: boolean;
+            keys: components["schemas"]["ApikeyView"][];
+        };
         ListOutputBody: {
             /** @description null on the last page */
             nextCursor: string | null;
@@ -1680,6 +1746,20 @@ export interface components {
         LogoutInBody: {
             /** @description In the mobile app only */
             refreshToken?: string;
+        };
+        MadeOutBody: {
+            apiKey: components["schemas"]["ApikeyView"];
+            /** @description Shown this once; sent as Authorization: Bearer */
+            key: string;
+        };
+        MakeInBody: {
+            /**
+             * Format: int64
+             * @default 90
+             */
+            expiresInDays: number;
+            /** @description What it is for, for its owner */
+            name: string;
         };
         MeOutBody: {
             /** Format: date-time */
@@ -4483,6 +4563,124 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ShownImport"];
                 };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-keys-by-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too often; Retry-After says when to come back */
             429: {
