@@ -102,6 +102,9 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		}
 		return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
 	}
+	cfg.Identity.ForgetFactors = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error {
+		return a.Factors.ForgetSince(ctx, tx, actor, user, since)
+	}
 	cfg.Identity.Breaches, cfg.Identity.Log = far.breaches(), log
 	if a.Identity, err = identity.New(cfg.Identity, pool, jobs, limits); err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ func Names() []Name {
 	}}
 	factor := map[string]map[string]string{"how": {
 		"totp": "An authenticator app.", "passkey": "A passkey.", "all": "All of them, by an operator.",
+		"undone": "Those that were added about when the e-mail address was changed.",
 	}}
 	refused := map[string]map[string]string{"reason": {
 		"password": "The password was wrong.", "factor": "The second step failed.", "code": "The code was wrong.",

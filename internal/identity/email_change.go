@@ -24,7 +24,9 @@ import (
 // That link is for the case that somebody else asked. They knew the password or
 // had a factor, so undoing does more than put the address back: every session
 // ends, every other link is dead, and the password opens nothing any more; the
-// owner chooses a new one through the mailbox that is theirs again. Of changes
+// owner chooses a new one through the mailbox that is theirs again. Second
+// factors that were added since a day before the change go too; older ones stay,
+// so a mailbox alone still doesn't beat them. Of changes
 // that followed each other, the earlier one's link undoes the later ones too, so
 // a thief who moves on twice gains nothing.
 //
@@ -34,6 +36,7 @@ import (
 const (
 	changeTTL = 24 * time.Hour
 	undoTTL   = 72 * time.Hour
+	sitting   = 24 * time.Hour // how long before they took the address a thief may have added a factor
 )
 
 // emailChange is a row of email_changes.
@@ -175,6 +178,11 @@ func (s *Service) UndoEmailChange(ctx context.Context, token config.Secret) erro
 		}
 		if _, err := s.cfg.EndSessions(ctx, tx, access.Actor{User: p.ID}, p.ID, id.Session{}, "email"); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
+		}
+		if forget := s.cfg.ForgetFactors; forget != nil {
+			if err := forget(ctx, tx, access.Actor{User: p.ID}, p.ID, c.CreatedAt.Add(-sitting)); err != nil {
+				return fmt.Errorf("forget new factors: %w", err)
+			}
 		}
 		if c.ConfirmedAt == nil {
 			return nil

@@ -72,6 +72,10 @@ type Config struct {
 	// Breaches knows lost passwords; nil does without.
 	Breaches Breaches
 
+	// ForgetFactors removes in tx the second factors that were added to user since
+	// then; package mfa stands below this one too. Nil: there are none.
+	ForgetFactors func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error
+
 	Now func() time.Time // default: time.Now
 	Log *slog.Logger     // default: slog.Default()
 }
