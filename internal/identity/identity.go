@@ -129,6 +129,7 @@ type Service struct {
 	limits *ratelimit.Limiter
 	hasher *hasher
 	common []string // passwords that are tried first
+	beat   time.Duration
 
 	again   chan struct{} // one token per look at a password after its sign-in
 	running sync.WaitGroup
@@ -159,7 +160,7 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common, again: make(chan struct{}, 8)}, nil
+	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common, beat: beat, again: make(chan struct{}, 8)}, nil
 }
 
 // limit counts one act about an address, known or not, against a policy. The

@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
-	"flint/internal/access"
-	"flint/internal/audit"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -29,28 +25,7 @@ const linkTTL = 15 * time.Minute
 // the page that it opens sends the token when it is told to. So nothing that
 // merely fetches the link uses it up.
 func (s *Service) RequestLink(ctx context.Context, email string) error {
-	email, err := CanonicalEmail(email)
-	if err != nil {
-		return err
-	}
-	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
-		return err
-	}
-	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		subject, addressee := id.User{}, s.nobody(email)
-		a, err := byEmail(ctx, tx, email)
-		switch {
-		case err == nil:
-			subject, addressee = a.ID, a.ID
-		case !errors.Is(err, fault.ErrNotFound):
-			return fmt.Errorf("find person: %w", err)
-		}
-		if err := audit.Record(ctx, tx, s.now(), audit.Entry{Actor: access.From(ctx), Subject: subject, Verb: "session.ask_link"}); err != nil {
-			return err
-		}
-		_, err = s.queue.InsertTx(ctx, tx, LinkArgs{User: addressee}, nil)
-		return err
-	})
+	return s.ask(ctx, email, "session.ask_link", func(user id.User) river.JobArgs { return LinkArgs{User: user} })
 }
 
 // LinkArgs asks for a mail with a sign-in link.

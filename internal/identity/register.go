@@ -100,28 +100,7 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 // Resend queues another confirmation mail, if there is somebody to confirm. The
 // caller can't tell.
 func (s *Service) Resend(ctx context.Context, email string) error {
-	email, err := CanonicalEmail(email)
-	if err != nil {
-		return err
-	}
-	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
-		return err
-	}
-	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		subject, addressee := id.User{}, id.New[id.User]() // nobody: the job finds no one and ends
-		p, err := byEmail(ctx, tx, email)
-		switch {
-		case err == nil:
-			subject, addressee = p.ID, p.ID
-		case !errors.Is(err, fault.ErrNotFound):
-			return fmt.Errorf("find person: %w", err)
-		}
-		if err := audit.Record(ctx, tx, s.now(), audit.Entry{Actor: access.From(ctx), Subject: subject, Verb: "email.resend"}); err != nil {
-			return err
-		}
-		_, err = s.queue.InsertTx(ctx, tx, ConfirmArgs{User: addressee}, nil)
-		return err
-	})
+	return s.ask(ctx, email, "email.resend", func(user id.User) river.JobArgs { return ConfirmArgs{User: user} })
 }
 
 // Confirm takes back the token of a confirmation mail. It reports already when

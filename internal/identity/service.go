@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -65,8 +64,8 @@ func (s *Service) Check(ctx context.Context, email string, password config.Secre
 	if err != nil {
 		return Person{}, NotRefused, err
 	}
-	a, err := byEmail(ctx, s.pool, canonical)
-	if err != nil && !errors.Is(err, fault.ErrNotFound) {
+	a, err := lookUp(ctx, s.pool, canonical)
+	if err != nil {
 		return Person{}, NotRefused, fmt.Errorf("find person: %w", err)
 	}
 	fits, err := s.hasher.verify(ctx, password, a.PasswordHash)

@@ -29,6 +29,21 @@ func byEmail(ctx context.Context, db postgres.DB, email string) (account, error)
 		postgres.Args{"email": email})
 }
 
+// lookUp is byEmail for what strangers ask. It finds a row for every address:
+// the zero account for one that nobody has. That one takes as long to find, to
+// send and to read as any other; twenty microseconds less can be measured from
+// outside.
+func lookUp(ctx context.Context, db postgres.DB, email string) (account, error) {
+	return postgres.One[account](ctx, db, `
+		select coalesce(u.id, '00000000-0000-0000-0000-000000000000') as id, coalesce(u.email, @email) as email,
+		       coalesce(u.first_name, '') as first_name, coalesce(u.tier, 'free') as tier, coalesce(u.is_admin, false) as is_admin,
+		       u.email_verified_at, coalesce(u.currency, 'USD') as currency, coalesce(u.time_zone, 'UTC') as time_zone,
+		       coalesce(u.created_at, 'epoch') as created_at, u.banned_at, coalesce(u.password_version, 0) as password_version,
+		       coalesce(u.second_factor, false) as second_factor, coalesce(u.password_hash, '') as password_hash, u.password_checked_at
+		from (select) one left join users u on u.email = @email`,
+		postgres.Args{"email": email})
+}
+
 // insertPerson does nothing if the address is taken, or if its owner before can
 // get it back.
 func insertPerson(ctx context.Context, tx pgx.Tx, p Person, c chosen) error {
