@@ -14,7 +14,6 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -104,9 +103,4 @@ func circumstances(l audit.Line, zone string) string {
 		s += ", from the IP address " + l.Address
 	}
 	return s + "."
-}
-
-// changed tells everything that keeps copies of what is known about user.
-func changed(ctx context.Context, tx pgx.Tx, user id.User) error {
-	return postgres.Notify(ctx, tx, Changed, user.String())
 }
