@@ -7,6 +7,7 @@ import { startFlint } from "./flint.mjs"
 import { keyboardTour } from "./keyboard.mjs"
 import { everyPageLooksRight } from "./looks.mjs"
 import { newcomer } from "./newcomer.mjs"
+import { securing } from "./secure.mjs"
 
 describe("Flint in a browser", { timeout: 600_000 }, () => {
   /** @type {import("./flint.mjs").Demo} */
@@ -40,6 +41,7 @@ describe("Flint in a browser", { timeout: 600_000 }, () => {
   })
 
   it("does the main job for a new person", () => newcomer(browser, demo))
+  it("secures an account", () => securing(browser, demo))
   it("can be used by keyboard alone", () => keyboardTour(browser, demo))
   it("looks right on every page, in both themes and three widths", () => everyPageLooksRight(browser, demo))
 })

@@ -80,6 +80,7 @@ export async function keyboardTour(browser, demo) {
     ["a", "/accounts"],
     ["c", "/connections"],
     ["i", "/import"],
+    ["s", "/settings/security"],
     ["d", "/"],
   ]) {
     await keys.press("g")

@@ -23,6 +23,7 @@ export async function pagesOf(page, url) {
     "/connect",
     "/connect?goal=bank",
     "/import",
+    "/settings/security",
     "/nowhere",
   ]
 }
@@ -38,7 +39,7 @@ export async function settled(page) {
 
 /** Goes to a page as its links do: within the document, except into and out of /connect. */
 export async function go(page, url, path) {
-  const loads = (p) => /^\/(connect|signin|signup|forgot|reset)(\?|$)/.test(p)
+  const loads = (p) => /^\/(connect|signin|signin\/mail|signup|forgot|reset|undo-email-change)(\?|$)/.test(p)
   const here = new URL(page.url())
   if (here.origin !== url || loads(path) || loads(here.pathname)) await page.goto(url + path)
   else {
@@ -64,7 +65,15 @@ export async function everyPageLooksRight(browser, demo) {
   }
   for (const theme of /** @type {const} */ (["light", "dark"])) {
     const { context, page, complaints } = await open(browser, { allowed: [demo.url], theme, storageState })
-    for (const path of [...paths, "/signin", "/signup", "/forgot", "/reset"]) {
+    for (const path of [
+      ...paths,
+      "/signin",
+      "/signin/mail",
+      "/signup",
+      "/forgot",
+      "/reset",
+      "/undo-email-change",
+    ]) {
       await go(page, demo.url, path)
       for (const width of widths) {
         await page.setViewportSize({ width, height: 860 })

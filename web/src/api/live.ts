@@ -148,6 +148,13 @@ export class Live {
     if (this.state.connected) this.set({ ...this.state, connected: false })
   }
 
+  /** The stream broke off. It does when the session is ended elsewhere: ask who is signed in. */
+  private interrupted(): void {
+    if (!this.state.connected) return
+    this.lost()
+    void this.client.invalidateQueries({ queryKey: ["user"] })
+  }
+
   private flush = (): void => {
     this.timer = undefined
     this.flushed = Date.now()
@@ -168,7 +175,7 @@ export class Live {
     const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("flint-live") : undefined
     let leading = false
     channel?.addEventListener("message", (m: MessageEvent<Whisper>) => {
-      if (m.data === "lost") this.lost()
+      if (m.data === "lost") this.interrupted()
       else if (m.data !== "anyone?") this.receive(m.data)
       else if (leading && this.state.connected) channel.postMessage({ topic: "hello", data: {} })
     })
@@ -207,7 +214,7 @@ export class Live {
           })
         }
         source.addEventListener("error", () => {
-          this.lost()
+          this.interrupted()
           tell("lost")
           // After a network failure the browser reconnects by itself; after a refusal
           // (401, 429) it doesn't, so look after the session and try again, ever slower.

@@ -33,6 +33,13 @@ export type SyncRun = ConnectionDetail["runs"][number]
 export type TransactionPage = Answer<"/api/transactions">
 export type Transaction = TransactionPage["transactions"][number]
 
+export type Factors = Answer<"/api/auth/mfa">
+export type Passkey = Factors["passkeys"][number]
+export type Enrolment = paths["/api/auth/mfa/setup"]["post"]["responses"][200]["content"]["application/json"]
+export type Session = Answer<"/api/auth/sessions">["sessions"][number]
+export type SecurityEvent = Answer<"/api/security/log">["entries"][number]
+export type SecurityArea = SecurityEvent["area"]
+
 export type Period = "1W" | "1M" | "3M" | "1Y" | "ALL"
 
 type Import = Answer<"/api/imports/{id}">

@@ -41,6 +41,16 @@ export function Checklist() {
       ),
     },
     {
+      done: user.mfaEnabled,
+      title: "Secure your account",
+      text: "A second step at sign-in: a stolen password alone opens nothing.",
+      action: (
+        <Link to="/settings/security" className={link}>
+          Set it up
+        </Link>
+      ),
+    },
+    {
       done: (imports ?? []).some((i) => i.status === "applied"),
       title: "Bring older statements",
       text: "OFX, QFX or CSV from any bank. Optional.",
@@ -73,7 +83,7 @@ export function Checklist() {
           <X />
         </IconButton>
       </div>
-      <ol className="mt-4 grid gap-4 md:grid-cols-3">
+      <ol className="mt-4 grid gap-4 md:grid-cols-2 xl:grid-cols-4">
         {steps.map((s) => (
           <li key={s.title} className="flex gap-3">
             <span

@@ -18,6 +18,7 @@ import {
   Plug,
   Plus,
   Rows3,
+  ShieldCheck,
   Sun,
   Wallet,
 } from "lucide-react"
@@ -26,13 +27,11 @@ import * as queries from "../api/queries"
 import { buttonClass, IconButton } from "../ui/Button"
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../ui/Overlay"
 import { Announcer } from "./Announcer"
-import { command, isTyping } from "./keys"
+import { command, isTyping, type Place } from "./keys"
 import { nextTheme, setPrefs, type Theme, usePrefs } from "./prefs"
 import { ShortcutSheet } from "./ShortcutSheet"
 import { Strips } from "./Strips"
 import { signOut } from "./session"
-
-type Place = "/" | "/accounts" | "/transactions" | "/connections" | "/import"
 
 const places: {
   to: Place
@@ -203,9 +202,16 @@ function PersonMenu({ children }: { children: ReactNode }) {
   const { data: user } = useQuery(queries.user)
   const { data: app } = useQuery(queries.appInfo)
   const { compact } = usePrefs()
+  const leaves = useLeavesConnect()
+  const navigate = useNavigate()
+  const security = () =>
+    leaves ? location.assign("/settings/security") : void navigate({ to: "/settings/security" })
   return (
     <Menu trigger={children}>
       <MenuLabel>{user ? `${user.firstName || "Signed in"} · ${user.email}` : "Signed in"}</MenuLabel>
+      <MenuItem icon={<ShieldCheck />} onSelect={security}>
+        Security
+      </MenuItem>
       <MenuItem icon={<Rows3 />} onSelect={() => setPrefs({ compact: !compact })}>
         {compact ? "Comfortable rows" : "Compact rows"}
       </MenuItem>

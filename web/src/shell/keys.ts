@@ -7,18 +7,21 @@ export interface Press {
   altKey: boolean
 }
 
+export type Place = "/" | "/accounts" | "/transactions" | "/connections" | "/import" | "/settings/security"
+
 export type Command =
-  | { do: "go"; to: "/" | "/accounts" | "/transactions" | "/connections" | "/import" }
+  | { do: "go"; to: Place }
   | { do: "privacy" | "theme" | "help" | "search" }
   | { do: "wait" } // the first key of two
   | undefined
 
-const places: Record<string, "/" | "/accounts" | "/transactions" | "/connections" | "/import"> = {
+const places: Record<string, Place> = {
   d: "/",
   a: "/accounts",
   t: "/transactions",
   c: "/connections",
   i: "/import",
+  s: "/settings/security",
 }
 
 /** What a key means, given whether `g` was pressed just before. */
@@ -60,6 +63,7 @@ export const shortcuts: { keys: string[]; what: string }[] = [
   { keys: ["g", "t"], what: "Transactions" },
   { keys: ["g", "c"], what: "Connections" },
   { keys: ["g", "i"], what: "Import" },
+  { keys: ["g", "s"], what: "Security settings" },
   { keys: ["/"], what: "Search transactions" },
   { keys: ["j"], what: "Next transaction" },
   { keys: ["k"], what: "Previous transaction" },

@@ -1,0 +1,59 @@
+// Is my account safe: how one signs in, where one is signed in, and what has happened.
+import { useQuery } from "@tanstack/react-query"
+import * as all from "../api/queries"
+import { Card } from "../ui/Card"
+import { PageHead } from "../ui/PageHead"
+import { Failed, RowSkeletons } from "../ui/States"
+import { Authenticator } from "./security/Authenticator"
+import { BackupCodes } from "./security/BackupCodes"
+import { Email } from "./security/Email"
+import { Passkeys } from "./security/Passkeys"
+import { Password } from "./security/Password"
+import * as queries from "./security/queries"
+import { SecurityLog } from "./security/SecurityLog"
+import { Sessions } from "./security/Sessions"
+import { StepUp } from "./security/StepUp"
+
+export default function Security() {
+  return (
+    <StepUp>
+      <PageHead title="Security" lead="How you sign in, where, and what has happened." />
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 xl:grid-cols-2">
+        <div className="space-y-5">
+          <Ways />
+          <Sessions />
+        </div>
+        <SecurityLog />
+      </div>
+    </StepUp>
+  )
+}
+
+function Ways() {
+  const user = useQuery(all.user)
+  const factors = useQuery(queries.factors)
+  const error = user.error ?? factors.error
+  const retry = () => {
+    void user.refetch()
+    void factors.refetch()
+  }
+  return (
+    <Card id="ways" title="How you sign in" flush>
+      {user.data && factors.data ? (
+        <ul>
+          <Password user={user.data} />
+          <Authenticator factors={factors.data} />
+          <Passkeys factors={factors.data} />
+          {(factors.data.totp.enabled || factors.data.passkeys.length > 0) && (
+            <BackupCodes left={factors.data.backupCodesLeft} />
+          )}
+          <Email user={user.data} />
+        </ul>
+      ) : error ? (
+        <Failed what="how you sign in" error={error} retry={retry} />
+      ) : (
+        <RowSkeletons rows={4} what="how you sign in" />
+      )}
+    </Card>
+  )
+}

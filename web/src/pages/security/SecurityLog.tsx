@@ -1,0 +1,97 @@
+import { useInfiniteQuery } from "@tanstack/react-query"
+import { Activity, CircleUserRound, Database, LogIn, Plug } from "lucide-react"
+import { type ReactNode, useState } from "react"
+import type { SecurityArea, SecurityEvent } from "../../api/types"
+import { when } from "../../format/dates"
+import { Button } from "../../ui/Button"
+import { Card } from "../../ui/Card"
+import { Select } from "../../ui/Field"
+import { Pill } from "../../ui/Pill"
+import { Failed, RowSkeletons } from "../../ui/States"
+import * as queries from "./queries"
+import { Row } from "./Row"
+
+const areas: { value: SecurityArea; text: string; icon: ReactNode }[] = [
+  { value: "sign-in", text: "Sign-ins", icon: <LogIn /> },
+  { value: "account", text: "Account", icon: <CircleUserRound /> },
+  { value: "connections", text: "Connections", icon: <Plug /> },
+  { value: "data", text: "Data", icon: <Database /> },
+]
+
+export function SecurityLog() {
+  const [area, setArea] = useState<SecurityArea>()
+  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(
+    queries.log(area),
+  )
+  const list = data?.pages.flatMap((p) => p.entries) ?? []
+  return (
+    <Card
+      id="log"
+      title="Security log"
+      flush
+      aside={
+        <Select
+          small
+          label="Show"
+          hideLabel
+          value={area ?? ""}
+          onChange={(e) => setArea(areas.find((a) => a.value === e.target.value)?.value)}
+        >
+          <option value="">Everything</option>
+          {areas.map((a) => (
+            <option key={a.value} value={a.value}>
+              {a.text}
+            </option>
+          ))}
+        </Select>
+      }
+    >
+      {error && !data ? (
+        <Failed what="your security log" error={error} retry={() => void refetch()} />
+      ) : !data ? (
+        <RowSkeletons rows={6} what="your security log" />
+      ) : list.length === 0 ? (
+        <p className="px-5 py-6 text-ink-2 max-sm:px-4">Nothing of that kind has happened.</p>
+      ) : (
+        <>
+          <ul aria-label="Security log">
+            {list.map((e) => (
+              <One key={e.id} event={e} />
+            ))}
+          </ul>
+          {hasNextPage && (
+            <div className="flex justify-center border-t border-line p-3">
+              <Button look="quiet" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+                Show earlier
+              </Button>
+            </div>
+          )}
+        </>
+      )}
+    </Card>
+  )
+}
+
+/** Who did it, where it wasn't the reader; nobody says so of what happens by itself. */
+function by(event: SecurityEvent): ReactNode {
+  if (event.by === "support") return <Pill tone="warn">by Flint’s support</Pill>
+  return null
+}
+
+function One({ event: e }: { event: SecurityEvent }) {
+  const from = [e.device, e.address].filter(Boolean).join(" · ")
+  return (
+    <Row
+      icon={areas.find((a) => a.value === e.area)?.icon ?? <Activity />}
+      title={
+        <>
+          {e.title} {by(e)}
+        </>
+      }
+    >
+      {e.detail && <p className="text-ink-2">{e.detail}</p>}
+      <time dateTime={e.at}>{when(e.at)}</time>
+      {from && ` · ${from}`}
+    </Row>
+  )
+}

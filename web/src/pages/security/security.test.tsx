@@ -1,0 +1,122 @@
+import { screen, within } from "@testing-library/react"
+import userEvent from "@testing-library/user-event"
+import { describe, expect, it } from "vitest"
+import type { Factors, Session } from "../../api/types"
+import { household, Refusal, renderAt, serve } from "../../testing/render"
+import { inFours } from "./Authenticator"
+import { codesFile } from "./BackupCodes"
+import { deviceName } from "./Sessions"
+
+const off: Factors = { totp: { enabled: false, since: null }, passkeys: [], backupCodesLeft: 0 }
+const on: Factors = {
+  totp: { enabled: true, since: "2026-11-01T10:00:00Z" },
+  passkeys: [],
+  backupCodesLeft: 2,
+}
+
+function aSession(o: Partial<Session> = {}): Session {
+  return {
+    id: "s1",
+    deviceInfo: "",
+    ipAddress: "192.0.2.1",
+    createdAt: "2026-11-20T10:00:00Z",
+    lastUsedAt: "2026-11-20T10:00:00Z",
+    isCurrent: false,
+    device: { browser: "Firefox", os: "Linux" },
+    place: null,
+    current: false,
+    ...o,
+  }
+}
+
+function secure(over: Record<string, unknown> = {}) {
+  return serve(
+    household({
+      "GET /api/auth/mfa": off,
+      "GET /api/auth/sessions": {
+        sessions: [aSession(), aSession({ id: "s2", current: true, isCurrent: true })],
+      },
+      "GET /api/security/log": { entries: [], nextCursor: null },
+      ...over,
+    }),
+  )
+}
+
+const stepUp = (methods: string[]) => {
+  const r = new Refusal(403, { code: "step_up_required", detail: "Prove once more that it's you." })
+  return Object.assign(r, { body: { ...r.body, methods } })
+}
+
+describe("a change that needs a fresh proof", () => {
+  it("asks for it and is then made once more", async () => {
+    let proven = false
+    const enrolment = {
+      secret: "ABCDEFGH",
+      otpauthUri: "otpauth://totp/Flint?secret=ABCDEFGH",
+      qrCode: "data:,",
+    }
+    const { calls } = secure({
+      "POST /api/auth/mfa/setup": () => (proven ? enrolment : stepUp(["password"])),
+      "POST /api/auth/step-up": { success: true, level: "aal1", passwordAt: null, factorAt: null },
+    })
+    renderAt("/settings/security")
+    await userEvent.click(await screen.findByRole("button", { name: "Set up" }))
+    const dialog = await screen.findByRole("dialog", { name: "Is it you?" })
+    proven = true
+    await userEvent.type(within(dialog).getByLabelText("Your password"), "a quiet lantern")
+    await userEvent.click(within(dialog).getByRole("button", { name: "Confirm" }))
+    expect(await screen.findByRole("dialog", { name: "Set up an authenticator app" })).toHaveTextContent(
+      "ABCD EFGH",
+    )
+    expect(calls.filter((c) => c.path === "/api/auth/mfa/setup")).toHaveLength(2)
+    expect(JSON.parse(calls.find((c) => c.path === "/api/auth/step-up")?.body ?? "{}")).toEqual({
+      method: "password",
+      password: "a quiet lantern",
+    })
+  })
+  it("changes nothing when the proof isn't given", async () => {
+    const { calls } = secure({ "POST /api/auth/mfa/setup": stepUp(["totp", "backup_code"]) })
+    renderAt("/settings/security")
+    await userEvent.click(await screen.findByRole("button", { name: "Set up" }))
+    const dialog = await screen.findByRole("dialog", { name: "Is it you?" })
+    await userEvent.click(within(dialog).getByRole("button", { name: "Use a backup code" }))
+    expect(within(dialog).getByLabelText("Backup code")).toBeInTheDocument()
+    await userEvent.keyboard("{Escape}")
+    expect((await screen.findAllByText(/Nothing was changed/)).length).toBeGreaterThan(0)
+    expect(calls.filter((c) => c.path === "/api/auth/mfa/setup")).toHaveLength(1)
+  })
+})
+
+describe("the security page", () => {
+  it("warns when few backup codes are left", async () => {
+    secure({ "GET /api/auth/mfa": on })
+    renderAt("/settings/security")
+    expect(await screen.findByText("only 2 left")).toBeInTheDocument()
+    expect(screen.getByRole("button", { name: "Switch off" })).toBeInTheDocument()
+  })
+  it("lists this device first and offers to sign out the others alone", async () => {
+    secure()
+    renderAt("/settings/security")
+    const [here, there] = (await screen.findAllByText("Firefox on Linux")).map((e) => e.closest("li"))
+    expect(here).toHaveTextContent("this device")
+    expect(within(here as HTMLElement).queryByRole("button")).toBeNull()
+    expect(
+      within(there as HTMLElement).getByRole("button", { name: "Sign out Firefox on Linux" }),
+    ).toBeEnabled()
+  })
+  it("says what failed, part by part", async () => {
+    secure({ "GET /api/auth/sessions": new Refusal(500, { code: "internal", detail: "Something broke." }) })
+    renderAt("/settings/security")
+    expect(await screen.findByText("We couldn’t load your devices.")).toBeInTheDocument()
+    expect(await screen.findByText("Authenticator app")).toBeInTheDocument()
+  })
+})
+
+describe("what people read off", () => {
+  it("is in groups they can type, and a file that explains itself", () => {
+    expect(inFours("ABCDEFGHIJ")).toBe("ABCD EFGH IJ")
+    expect(codesFile(["aa-bb"])).toMatch(/works once.*\naa-bb\n$/s)
+    expect(deviceName({ device: { browser: "", os: "" } })).toBe("An unknown device")
+    expect(deviceName({ device: { browser: "", os: "Windows" } })).toBe("A browser on Windows")
+  })
+})
