@@ -26,7 +26,17 @@ function page(path: string): ReactNode {
         </MailLink>
       )
     case "/reset":
-      return <Reset />
+      return (
+        <Reset path="/api/auth/reset-password" title="Choose a new password" action="Change my password">
+          You’ll be signed out everywhere else.
+        </Reset>
+      )
+    case "/setup-password":
+      return (
+        <Reset path="/api/auth/setup-password" title="Choose a password" action="Set my password">
+          Your account is ready. This is what you’ll sign in with.
+        </Reset>
+      )
     case "/verify-email-change":
       return <ConfirmEmail />
     case "/undo-email-change":

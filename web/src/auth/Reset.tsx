@@ -1,3 +1,4 @@
+import type { ReactNode } from "react"
 import { api, ask } from "../api/client"
 import { Button, buttonClass } from "../ui/Button"
 import { Input } from "../ui/Field"
@@ -6,16 +7,26 @@ import { fragment } from "./fragment"
 import { FormProblem } from "./Notice"
 import { useSubmit } from "./useSubmit"
 
-/** Takes the new password, with the token of the mailed link. */
-export function Reset() {
+/** Takes a new or a first password, with the token of the mailed link. */
+export function Reset({
+  path,
+  title,
+  action,
+  children,
+}: {
+  path: "/api/auth/reset-password" | "/api/auth/setup-password"
+  title: string
+  action: string
+  children: ReactNode
+}) {
   const token = fragment()
   const { busy, error, answer, onSubmit } = useSubmit(({ password = "" }) =>
-    ask(api.POST("/api/auth/reset-password", { body: { token, password } })),
+    ask(api.POST(path, { body: { token, password } })),
   )
   if (answer) {
     return (
       <>
-        <Heading title="Your password is changed">{answer.message}</Heading>
+        <Heading title="That’s done">{answer.message}</Heading>
         <a href="/signin" className={buttonClass("primary", "lg", "w-full")}>
           Sign in
         </a>
@@ -36,7 +47,7 @@ export function Reset() {
   }
   return (
     <>
-      <Heading title="Choose a new password">You’ll be signed out everywhere else.</Heading>
+      <Heading title={title}>{children}</Heading>
       <form onSubmit={onSubmit} className="space-y-4">
         <FormProblem error={error} />
         <Input
@@ -51,7 +62,7 @@ export function Reset() {
           error={error?.field("password")}
         />
         <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
-          Change my password
+          {action}
         </Button>
         {error && (
           <p className="text-center">

@@ -153,9 +153,9 @@ describe("a forgotten password", () => {
     await userEvent.click(screen.getByRole("button", { name: "Send me a link" }))
     expect(await screen.findByRole("status")).toHaveTextContent("on its way")
   })
-  it("can't be changed without the mailed token", () => {
+  it.each(["/reset", "/setup-password"])("can't be chosen at %s without the mailed token", (path) => {
     serve({ "GET /api/app": theApp })
-    render(<Auth path="/reset" />)
+    render(<Auth path={path} />)
     expect(screen.getByRole("heading", { name: "This link is incomplete" })).toBeInTheDocument()
   })
 })
