@@ -59,7 +59,8 @@ func TestTheDemoIsWhatItsUserExpects(t *testing.T) {
 		refused(t, dir, "running", "--reset")
 	})
 	t.Run("and harms nothing", func(t *testing.T) { agree(t, d, flint) })
-	t.Run("a second start keeps the data and is quick", func(t *testing.T) { d = startedAgain(t, d, dir) })
+	whole := t // what is started lives on after the step
+	t.Run("a second start keeps the data and is quick", func(t *testing.T) { d = startedAgain(t, whole, d, dir) })
 	t.Run("a killed demo leaves no process", func(t *testing.T) { endsWhole(t, dir, func() error { d.kill(); return nil }) })
 }
 
@@ -131,7 +132,7 @@ func wholeList(t *testing.T, d *demo, flint *client, of string) {
 
 // startedAgain ends a demo, sees to it that nothing is left of it, and starts it
 // again.
-func startedAgain(t *testing.T, first *demo, dir string) *demo {
+func startedAgain(t, whole *testing.T, first *demo, dir string) *demo {
 	flint := first.signIn(t)
 	var page struct{ Transactions []transaction }
 	flint.get(t, "/api/transactions?limit=1", &page)
@@ -141,7 +142,7 @@ func startedAgain(t *testing.T, first *demo, dir string) *demo {
 	flint.get(t, "/api/dashboard", &before)
 	endsWhole(t, dir, first.terminate)
 	began := time.Now()
-	second := start(t, dir)
+	second := start(whole, dir)
 	if took := time.Since(began); took > quick() {
 		t.Errorf("ready after %s", took)
 	} else {
