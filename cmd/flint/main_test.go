@@ -33,7 +33,7 @@ var scrap string
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "flint-cmd-")
 	if err == nil {
-		err = os.Chmod(dir, 0o711) //nolint:gosec // a root's database runs as another user
+		err = os.Chmod(dir, 0o711) // a root's database runs as another user
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -354,14 +354,14 @@ func (d *demo) world() *client { return newClient(d.ready.Sandbox) }
 // soon waits until done says so. What it returns instead is shown in the end.
 func soon(t testing.TB, within time.Duration, what string, done func() (bool, string)) {
 	t.Helper()
-	last, wait := "", 50*time.Millisecond
+	wait := 50 * time.Millisecond
 	for began := time.Now(); ; {
 		ok, saw := done()
 		if ok {
 			return
 		}
-		if last = saw; time.Since(began) > within {
-			t.Fatalf("%s: not within %s; last seen: %s", what, within, last)
+		if time.Since(began) > within {
+			t.Fatalf("%s: not within %s; last seen: %s", what, within, saw)
 		}
 		time.Sleep(wait)
 		wait = min(2*wait, time.Second)

@@ -25,7 +25,7 @@ const (
 
 // hashing returns the parameters of new hashes.
 func hashing(memory, passes int) *argon2id.Params {
-	return &argon2id.Params{Memory: uint32(memory) * 1024, Iterations: uint32(passes), Parallelism: 1, SaltLength: 16, KeyLength: 32} //nolint:gosec // bounded by Config.Validate
+	return &argon2id.Params{Memory: uint32(memory) * 1024, Iterations: uint32(passes), Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
 // hasher hashes passwords, few at a time. Each hash takes 19 MiB and a core for

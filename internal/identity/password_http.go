@@ -73,7 +73,7 @@ func (s *Service) rate(ctx context.Context, in *strengthIn) (*strengthOut, error
 	out.Body.Score, out.Body.Message, out.Body.Acceptable = e.Score, e.Message, true
 	if refused != nil {
 		out.Body.Acceptable, out.Body.Code, out.Body.Message = false, refused.Code, refused.Detail
-		return out, nil // nobody else is asked about half a password
+		return out, nil //nolint:nilerr // the refusal is the answer; nobody else is asked about half a password
 	}
 	if yes, known := s.breached(ctx, p); known {
 		out.Body.Breached = &yes

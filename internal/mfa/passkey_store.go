@@ -25,7 +25,7 @@ type passkeyRow struct {
 	LastUsedAt   *time.Time
 }
 
-const passkeyColumns = `id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at, last_used_at`
+const passkeyColumns = `id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at, last_used_at` //nolint:gosec // names of columns
 
 func (r passkeyRow) view() Passkey {
 	return Passkey{ID: r.ID, Name: r.Name, CreatedAt: r.CreatedAt, LastUsedAt: r.LastUsedAt, Synced: r.Synced}

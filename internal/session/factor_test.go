@@ -141,7 +141,7 @@ func TestTheSecretIsServerMadeAndSealed(t *testing.T) {
 		t.Error("a secret is stored in the clear, or still pending")
 	}
 	s := b.get("/api/auth/mfa")
-	s.Contains, s.NeverContains = []string{`"enabled":true`, `"backupCodesLeft":10`}, append(a.backup, a.secret)
+	s.Contains, s.NeverContains = []string{`"enabled":true`, `"backupCodesLeft":10`}, slices.Concat(a.backup, []string{a.secret})
 	h.web.Check(t, s)
 }
 
