@@ -54,9 +54,28 @@ type App struct {
 	Sessions *session.Service
 	Rates    *market.Service
 
-	hub     *notify.Hub
+	programs     *apikey.Service
+	wealth       *portfolio.Service
+	transactions *activity.Service
+	connections  *connection.Service
+	syncs        *ingest.Service
+	inbox        *webhook.Service
+	hub          *notify.Hub
+
 	log     *slog.Logger
-	release []func() // what New opened, in order
+	release []func() // what Build opened, in order
+}
+
+// ground is what every feature stands on.
+type ground struct {
+	cfg    Config
+	pool   *pgxpool.Pool
+	keys   *envelope.Keys
+	jobs   queue.Inserter
+	limits *ratelimit.Limiter
+	far    far
+	now    func() time.Time
+	log    *slog.Logger
 }
 
 // Build makes every part from the parts above it. The schema must be up to date.
@@ -74,95 +93,113 @@ func Build(cfg Config, pool *pgxpool.Pool, log *slog.Logger) (*App, error) {
 }
 
 func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() time.Time, log *slog.Logger) (*App, error) {
-	a := &App{log: log, hub: notify.New(pool, log)}
-
-	// What everything stands on.
+	a := &App{log: log}
 	jobs, err := queue.NewInserter(pool)
 	if err != nil {
 		return nil, err
 	}
-	limits := ratelimit.New(ratelimit.NewMemory(limitedKeys, now))
-	post, err := mail.New(cfg.Mail)
-	if err != nil {
-		return nil, err
-	}
-
-	// Other people's APIs.
 	far, err := a.providers(cfg, now, log)
 	if err != nil {
 		return nil, err
 	}
+	g := ground{
+		cfg: cfg, pool: pool, keys: keys, jobs: jobs, limits: ratelimit.New(ratelimit.NewMemory(limitedKeys, now)),
+		far: far, now: now, log: log,
+	}
+	if err := a.people(g); err != nil {
+		return nil, err
+	}
+	a.property(g)
+	a.door(g)
+	return a, a.work(g)
+}
 
-	// Features, each from those above it.
-	cfg.Identity.Now, cfg.Session.Now, cfg.Session.Log = now, now, log
-	var programs *apikey.Service // made below
-	cfg.Identity.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
-		if err := programs.EndAll(ctx, tx, actor, user); err != nil {
+// people makes what knows who somebody is: each from those above it. What an
+// upper feature needs of a lower one is handed to it as a func.
+func (a *App) people(g ground) (err error) {
+	identities, sessions := g.cfg.Identity, g.cfg.Session
+	identities.Now, identities.Log, identities.Breaches = g.now, g.log, g.far.breaches()
+	identities.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+		if err := a.programs.EndAll(ctx, tx, actor, user); err != nil {
 			return 0, err
 		}
 		return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
 	}
-	cfg.Identity.ForgetFactors = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error {
+	identities.ForgetFactors = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error {
 		return a.Factors.ForgetSince(ctx, tx, actor, user, since)
 	}
-	cfg.Identity.Breaches, cfg.Identity.Log = far.breaches(), log
-	if a.Identity, err = identity.New(cfg.Identity, pool, jobs, limits); err != nil {
-		return nil, err
+	if a.Identity, err = identity.New(identities, g.pool, g.jobs, g.limits); err != nil {
+		return err
 	}
 	a.release = append(a.release, a.Identity.Settle)
 	a.Factors = mfa.New(mfa.Config{
-		Pool: pool, Keys: keys, People: a.Identity, Limits: limits, Origin: cfg.Origin, Now: now,
+		Pool: g.pool, Keys: g.keys, People: a.Identity, Limits: g.limits, Origin: g.cfg.Origin, Now: g.now,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
 			return a.Sessions.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
 	})
-	cfg.Session.Factors = a.Factors
-	if a.Sessions, err = session.New(cfg.Session, pool, keys, a.Identity); err != nil {
-		return nil, err
+	sessions.Now, sessions.Log, sessions.Factors = g.now, g.log, a.Factors
+	if a.Sessions, err = session.New(sessions, g.pool, g.keys, a.Identity); err != nil {
+		return err
 	}
-	programs = apikey.New(apikey.Config{Pool: pool, People: a.Identity, Now: now})
-	wealth := portfolio.New(portfolio.Config{Pool: pool, Now: now})
+	a.programs = apikey.New(apikey.Config{Pool: g.pool, People: a.Identity, Now: g.now})
+	return nil
+}
+
+// property makes what knows what somebody owns, and keeps it up to date.
+func (a *App) property(g ground) {
+	a.wealth = portfolio.New(portfolio.Config{Pool: g.pool, Now: g.now})
 	a.Rates = market.New(market.Config{
-		Pool: pool, Source: far.rates(), Now: now, Log: log,
+		Pool: g.pool, Source: g.far.rates(), Now: g.now, Log: g.log,
 		Changed: func(ctx context.Context, tx pgx.Tx) error {
-			_, err := jobs.InsertTx(ctx, tx, portfolio.Revalue(now()), nil)
+			_, err := g.jobs.InsertTx(ctx, tx, portfolio.Revalue(g.now()), nil)
 			return err
 		},
 	})
-	transactions := activity.New(activity.Config{Pool: pool, Keys: keys, Portfolio: wealth, Now: now})
-	var syncs *ingest.Service // made below, since it reads through connections
-	connections := connection.New(pool, keys, jobs, connection.Config{
-		Origin: cfg.Origin.String(), Teller: far.teller, TellerConfig: cfg.Teller, SnapTrade: far.snaptrade,
+	a.transactions = activity.New(activity.Config{Pool: g.pool, Keys: g.keys, Portfolio: a.wealth, Now: g.now})
+	a.connections = connection.New(g.pool, g.keys, g.jobs, connection.Config{
+		Origin: g.cfg.Origin.String(), Teller: g.far.teller, TellerConfig: g.cfg.Teller, SnapTrade: g.far.snaptrade,
 		TierOf: func(ctx context.Context, db postgres.DB, user id.User) (access.Tier, error) {
 			p, err := a.Identity.PersonIn(ctx, db, user)
 			return p.Tier, err
 		},
 		Removed: func(ctx context.Context, tx pgx.Tx, owner id.User, c id.Connection, keep bool) error {
-			return syncs.Removed(ctx, tx, owner, c, keep)
+			return a.syncs.Removed(ctx, tx, owner, c, keep)
 		},
-		Now: now, Log: log,
+		Now: g.now, Log: g.log,
 	})
-	syncs = ingest.New(ingest.Config{
-		Pool: pool, Queue: jobs, Feeds: far.feeds(pool, connections, now), Portfolio: wealth, Activity: transactions, Now: now, Log: log,
+	a.syncs = ingest.New(ingest.Config{
+		Pool: g.pool, Queue: g.jobs, Feeds: g.far.feeds(g.pool, a.connections, g.now), Portfolio: a.wealth, Activity: a.transactions,
+		Now: g.now, Log: g.log,
 	})
-	inbox := webhook.New(pool, keys, jobs, webhook.Config{
-		Teller: cfg.Teller.WebhookSecrets, SnapTrade: cfg.Snaptrade.WebhookKeys(), Now: now, Log: log,
+	a.inbox = webhook.New(g.pool, g.keys, g.jobs, webhook.Config{
+		Teller: g.cfg.Teller.WebhookSecrets, SnapTrade: g.cfg.Snaptrade.WebhookKeys(), Now: g.now, Log: g.log,
 	})
+}
 
-	// The door.
-	cfg.Web.Origin, cfg.Web.Version, cfg.Web.Policies = cfg.Origin.String(), Version(), limits.Names()
-	cfg.Web.Authenticate, cfg.Web.Proofs, cfg.Web.Limit = authenticate(a.Sessions, programs), a.Sessions.Proofs, limits.Allow
-	cfg.Web.Log, cfg.Web.Now, cfg.Web.Site = log, now, frontend.Dist()
-	cfg.Web.ConnectScripts, cfg.Web.ConnectFrames = connectOrigins(cfg)
-	a.Web = web.New(cfg.Web)
-	mountOwn(a.Web, cfg, pool)
+// door declares every operation behind what guards them.
+func (a *App) door(g ground) {
+	a.hub = notify.New(g.pool, g.log)
+	cfg := g.cfg.Web
+	cfg.Origin, cfg.Version, cfg.Policies = g.cfg.Origin.String(), Version(), g.limits.Names()
+	cfg.Authenticate, cfg.Proofs, cfg.Limit = authenticate(a.Sessions, a.programs), a.Sessions.Proofs, g.limits.Allow
+	cfg.Log, cfg.Now, cfg.Site = g.log, g.now, frontend.Dist()
+	cfg.ConnectScripts, cfg.ConnectFrames = connectOrigins(g.cfg)
+	a.Web = web.New(cfg)
+	mountOwn(a.Web, g.cfg, g.pool)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(pool), programs, a.Identity, a.Factors, a.Sessions, connections, wealth, transactions, a.hub, inbox,
+		audit.NewLog(g.pool), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox,
 	} {
 		feature.Operations(a.Web)
 	}
+}
 
-	// The work in the background.
+// work lists what runs in the background: at somebody's request, and by itself.
+func (a *App) work(g ground) error {
+	post, err := mail.New(g.cfg.Mail)
+	if err != nil {
+		return err
+	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &identity.ConfirmWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.NoticeWorker{Service: a.Identity, Sender: post})
@@ -173,17 +210,17 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})
-	river.AddWorker(workers, portfolio.NewDayWorker(wealth, log))
-	river.AddWorker(workers, &connection.RevokeWorker{Service: connections})
-	river.AddWorker(workers, &connection.AdoptWorker{Service: connections})
-	river.AddWorker(workers, &connection.SweepWorker{Service: connections})
-	river.AddWorker(workers, &webhook.SweepWorker{Service: inbox})
-	river.AddWorker(workers, ingest.NewSyncWorker(syncs))
-	river.AddWorker(workers, ingest.NewDueWorker(syncs))
-	a.Jobs, err = queue.New(pool, cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(now), ingest.Periodic(), session.Periodic(), connection.Daily(), webhook.Daily(),
-	}, log)
-	return a, err
+	river.AddWorker(workers, portfolio.NewDayWorker(a.wealth, g.log))
+	river.AddWorker(workers, &connection.RevokeWorker{Service: a.connections})
+	river.AddWorker(workers, &connection.AdoptWorker{Service: a.connections})
+	river.AddWorker(workers, &connection.SweepWorker{Service: a.connections})
+	river.AddWorker(workers, &webhook.SweepWorker{Service: a.inbox})
+	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
+	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
+	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, []*river.PeriodicJob{
+		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), connection.Daily(), webhook.Daily(),
+	}, g.log)
+	return err
 }
 
 // authenticate asks the keeper of keys about what looks like a key, and that of
