@@ -29,7 +29,7 @@ func TestCodesAreThoseOfTheRFC(t *testing.T) {
 
 func TestCodesAreThoseOfAnotherImplementation(t *testing.T) {
 	t.Parallel()
-	const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+	const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" // not a secret: RFC 6238 gives it
 	for at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() == 2026; at = at.Add(97 * time.Hour) {
 		want, err := totp.GenerateCodeCustom(secret, at, totp.ValidateOpts{Period: period, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
