@@ -7,7 +7,7 @@ import * as queries from "../api/queries"
 import type { Dashboard as Data, Money, Period, WealthHistory } from "../api/types"
 import { AreaSeries } from "../charts/AreaSeries"
 import { StackedBar } from "../charts/StackedBar"
-import { ago, startOfMonth, today } from "../format/dates"
+import { ago } from "../format/dates"
 import { difference, geometry, isDecimal } from "../format/money"
 import { missingWords } from "../format/words"
 import { isTyping } from "../shell/keys"
@@ -125,7 +125,6 @@ function Filled({ data }: { data: Data | undefined }) {
         </div>
         <div className="space-y-5">
           <Allocation data={data} />
-          <ThisMonth />
           <Recent />
         </div>
       </div>
@@ -242,22 +241,6 @@ function Line({ name, value }: { name: string; value: ReactNode }) {
       <dt className="text-ink-2">{name}</dt>
       <dd className="font-medium">{value}</dd>
     </div>
-  )
-}
-
-function ThisMonth() {
-  const { data } = useQuery(queries.recentTransactions(1, { from: startOfMonth(today()) }))
-  // Without totals the month is in several currencies, which nobody has added up.
-  if (!data?.totals) return null
-  const { in: came, out: went, net } = data.totals
-  return (
-    <Card id="month" title="This month">
-      <dl className="space-y-3">
-        <Line name="In" value={<Figure value={came} colour />} />
-        <Line name="Out" value={<Figure value={went} />} />
-        <Line name="Difference" value={<Figure value={net} sign />} />
-      </dl>
-    </Card>
   )
 }
 
