@@ -80,7 +80,7 @@ export async function signIn(page, url, email, password) {
   await page.goto(`${url}/signin`)
   await page.getByLabel("E-mail").fill(email)
   await page.getByLabel("Password").fill(password)
-  await page.getByRole("button", { name: "Sign in" }).click()
+  await page.getByRole("button", { name: "Sign in", exact: true }).click()
   await page.waitForURL(`${url}/`)
   return page.context().storageState()
 }

@@ -75,7 +75,7 @@ async function confirm(context, page, demo, person) {
   await page.goto(`${demo.url}/signin?next=${encodeURIComponent("/accounts")}`)
   await page.getByLabel("E-mail").fill(person.email)
   await page.getByLabel("Password").fill(password)
-  await page.getByRole("button", { name: "Sign in" }).click()
+  await page.getByRole("button", { name: "Sign in", exact: true }).click()
   await page.waitForURL(`${demo.url}/accounts`)
 }
 

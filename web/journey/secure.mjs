@@ -31,6 +31,7 @@ export async function securing(browser, demo) {
     await forgets(laptop.page, demo, email)
     await byBackupCode(laptop.page, demo, email, second, fresh[1])
     await logTells(laptop.page, demo)
+    await passkey(laptop, demo, app)
     for (const { complaints } of [laptop, phone]) assert.deepEqual(unexpected(complaints), [])
   } catch (error) {
     const shot = process.env.FLINT_JOURNEY_SHOT ?? "/tmp/flint-journey-failed.png"
@@ -73,14 +74,19 @@ async function register(page, demo, email) {
   await page.getByRole("heading", { name: "Your e-mail is confirmed" }).waitFor()
 }
 
-/** By the form. All journeys sign in from one address, so it may have to wait its turn. */
+/** By the form. */
 async function signInWith(page, demo, email, password) {
   await page.goto(`${demo.url}/signin`)
   await page.getByLabel("E-mail").fill(email)
   await page.getByLabel("Password").fill(password)
+  await pressPatiently(page, "Sign in", "/api/auth/login")
+}
+
+/** All journeys sign in from one address, so a press may have to wait its turn. */
+async function pressPatiently(page, name, path) {
   for (;;) {
-    const answered = page.waitForResponse((r) => r.url().endsWith("/api/auth/login"))
-    await page.getByRole("button", { name: "Sign in", exact: true }).click()
+    const answered = page.waitForResponse((r) => r.url().endsWith(path))
+    await page.getByRole("button", { name, exact: true }).click()
     const answer = await answered
     if (answer.status() !== 429) return
     await page.getByRole("alert").waitFor()
@@ -180,14 +186,14 @@ async function endOther(laptop, phone, demo) {
 async function signOut(page, demo) {
   await page.getByRole("button", { name: "Your account" }).locator("visible=true").click()
   await page.getByRole("menuitem", { name: "Sign out" }).click()
-  await page.waitForURL(`${demo.url}/signin`)
+  await page.waitForURL(`${demo.url}/signin`, { waitUntil: "commit" })
 }
 
 async function twoSteps(page, demo, email, app) {
   await signInWith(page, demo, email, first)
   const code = page.getByLabel("Six-digit code")
   await code.fill("000000")
-  await page.getByRole("button", { name: "Sign in" }).click()
+  await page.getByRole("button", { name: "Sign in", exact: true }).click()
   await page.getByRole("alert").waitFor()
   assert.deepEqual(await axe(page), [])
   await code.fill(await app())
@@ -199,7 +205,7 @@ async function byBackupCode(page, demo, email, password, code) {
   await signInWith(page, demo, email, password)
   await page.getByRole("button", { name: "Use a backup code" }).click()
   await page.getByLabel("Backup code").fill(code)
-  await page.getByRole("button", { name: "Sign in" }).click()
+  await page.getByRole("button", { name: "Sign in", exact: true }).click()
   await page.waitForURL(`${demo.url}/`)
 }
 
@@ -211,7 +217,44 @@ async function forgets(page, demo, email) {
   await page.goto(await mailed(demo, email, "/reset"))
   await page.getByLabel("New password").fill(second)
   await page.getByRole("button", { name: "Change my password" }).click()
-  await page.getByRole("heading", { name: "Your password is changed" }).waitFor()
+  await page.getByRole("heading", { name: "That’s done" }).waitFor()
+}
+
+/** With the browser's own virtual authenticator: added, and then the whole sign-in. */
+async function passkey({ context, page }, demo, app) {
+  const device = await context.newCDPSession(page)
+  await device.send("WebAuthn.enable")
+  await device.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  })
+  await page.getByRole("button", { name: "Add a passkey" }).click()
+  const dialog = page.getByRole("dialog", { name: "Add a passkey" })
+  await dialog.getByLabel("Its name").fill("Laptop")
+  await dialog.getByRole("button", { name: "Continue" }).click()
+  // The backup code of this sign-in may do as a proof, else the app does.
+  const proof = page.getByRole("dialog", { name: "Is it you?" })
+  const added = page.getByRole("list", { name: "Your passkeys" }).getByText("Laptop")
+  await proof.or(added).first().waitFor()
+  if (await proof.isVisible()) {
+    await proof.getByLabel("Code of your authenticator app").fill(await app())
+    await proof.getByRole("button", { name: "Confirm" }).click()
+  }
+  await added.waitFor()
+  // A virtual authenticator takes the quiet offer by itself; here a person presses the button.
+  await page.addInitScript(() => {
+    globalThis.PublicKeyCredential.isConditionalMediationAvailable = async () => false
+  })
+  await signOut(page, demo)
+  await pressPatiently(page, "Sign in with a passkey", "/api/auth/passkeys/sign-in")
+  await page.waitForURL(`${demo.url}/`)
+  await device.detach()
 }
 
 async function logTells(page, demo) {

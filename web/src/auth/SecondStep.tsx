@@ -1,6 +1,7 @@
 import { useState } from "react"
 import { api, ask } from "../api/client"
-import type { Demand } from "../api/problem"
+import { passkeysWork, showPasskey } from "../api/passkeys"
+import type { Demand, Method } from "../api/problem"
 import { safeReturn } from "../shell/session"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
@@ -13,11 +14,26 @@ export function destination(search: string): string {
   return safeReturn(new URLSearchParams(search).get("next"))
 }
 
-/** The second step of signing in: a code of the authenticator app, or one from paper. */
+const ways: Partial<Record<Method, { lead: string; other: string }>> = {
+  passkey: { lead: "Confirm with a passkey.", other: "Use a passkey" },
+  totp: { lead: "Type the code that your authenticator app shows for Flint.", other: "Use the app" },
+  backup_code: {
+    lead: "Type one of the backup codes that you kept. Each works once.",
+    other: "Use a backup code",
+  },
+}
+
+/** The second step of signing in: a passkey, a code of the authenticator app, or one from paper. */
 export function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => void }) {
-  const [backup, setBackup] = useState(!demand.methods.includes("totp"))
+  const methods = demand.methods.filter((m) => ways[m] && (m !== "passkey" || passkeysWork()))
+  const [method, setMethod] = useState<Method>(methods[0] ?? "backup_code")
   const { busy, error, answer, onSubmit, reset } = useSubmit(async ({ code = "" }) => {
-    const given = backup ? { backupCode: code.trim() } : { code: code.replace(/\s/g, "") }
+    const given =
+      method === "passkey"
+        ? { assertion: await showPasskey() }
+        : method === "totp"
+          ? { code: code.replace(/\s/g, "") }
+          : { backupCode: code.trim() }
     const signedIn = await ask(
       api.POST("/api/auth/mfa/challenge", { body: { challenge: demand.challenge, ...given } }),
     )
@@ -36,18 +52,14 @@ export function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => v
   }
   return (
     <>
-      <Heading title="One more step">
-        {backup
-          ? "Type one of the backup codes that you kept. Each works once."
-          : "Type the code that your authenticator app shows for Flint."}
-      </Heading>
-      <form key={String(backup)} onSubmit={onSubmit} className="space-y-4">
-        {error?.code === "mfa_wrong" && backup ? (
+      <Heading title="One more step">{ways[method]?.lead}</Heading>
+      <form key={method} onSubmit={onSubmit} className="space-y-4">
+        {error?.code === "mfa_wrong" && method === "backup_code" ? (
           <Notice tone="bad">That code isn’t right, or it was used before.</Notice>
         ) : (
           <FormProblem error={error} />
         )}
-        {backup ? (
+        {method === "backup_code" && (
           <Input
             label="Backup code"
             name="code"
@@ -58,7 +70,8 @@ export function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => v
             autoFocus
             maxLength={40}
           />
-        ) : (
+        )}
+        {method === "totp" && (
           <Input
             label="Six-digit code"
             name="code"
@@ -72,22 +85,25 @@ export function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => v
           />
         )}
         <Button look="primary" size="lg" type="submit" className="w-full" busy={busy || answer !== undefined}>
-          Sign in
+          {method === "passkey" ? "Use a passkey" : "Sign in"}
         </Button>
       </form>
       <p className="mt-5 flex flex-wrap justify-between gap-x-4 gap-y-2 text-sm">
-        {demand.methods.includes("totp") && demand.methods.includes("backup_code") && (
-          <button
-            type="button"
-            className="prose-link"
-            onClick={() => {
-              reset()
-              setBackup(!backup)
-            }}
-          >
-            {backup ? "Use the app instead" : "Use a backup code"}
-          </button>
-        )}
+        {methods
+          .filter((m) => m !== method)
+          .map((m) => (
+            <button
+              key={m}
+              type="button"
+              className="prose-link"
+              onClick={() => {
+                reset()
+                setMethod(m)
+              }}
+            >
+              {ways[m]?.other}
+            </button>
+          ))}
         <button type="button" className="prose-link" onClick={onBack}>
           Start again
         </button>

@@ -1,4 +1,7 @@
+import { useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
+import { passkeysWork, showPasskey } from "../api/passkeys"
+import { type ApiError, asApiError } from "../api/problem"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
 import { Heading } from "./Frame"
@@ -27,7 +30,7 @@ export function SignIn() {
           label="E-mail"
           name="email"
           type="email"
-          autoComplete="username"
+          autoComplete="username webauthn"
           required
           autoFocus
           error={error?.field("email")}
@@ -52,6 +55,44 @@ export function SignIn() {
           Sign in
         </Button>
       </form>
+      {passkeysWork() && <Passkey />}
     </>
   )
+}
+
+/** A passkey is the whole sign-in. The browser also offers one where the address is typed. */
+function Passkey() {
+  const [refused, setRefused] = useState<ApiError>()
+  const quiet = useRef<AbortController>(undefined)
+  const { busy, error, answer, onSubmit } = useSubmit(async () => {
+    setRefused(undefined)
+    quiet.current?.abort() // a browser shows one request at a time
+    return enter(await showPasskey())
+  })
+  useEffect(() => {
+    const stop = new AbortController()
+    quiet.current = stop
+    const offer = async () => {
+      if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return
+      // Whoever doesn't take the offer signs in another way.
+      const taken = await showPasskey(stop.signal).catch(() => undefined)
+      if (taken) await enter(taken)
+    }
+    offer().catch((e) => setRefused(asApiError(e)))
+    return () => stop.abort()
+  }, [])
+  return (
+    <form onSubmit={onSubmit} className="mt-4 space-y-4">
+      <Button size="lg" type="submit" className="w-full" busy={busy || answer !== undefined}>
+        Sign in with a passkey
+      </Button>
+      <FormProblem error={error ?? refused} />
+    </form>
+  )
+}
+
+async function enter(credential: Record<string, unknown>) {
+  const signedIn = await ask(api.POST("/api/auth/passkeys/sign-in", { body: { credential } }))
+  location.assign(destination(location.search))
+  return signedIn
 }

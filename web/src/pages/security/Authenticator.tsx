@@ -110,11 +110,7 @@ function Enrol({ enrolment, onDone }: { enrolment: Enrolment; onDone: () => void
         .
       </p>
       <div className="flex flex-wrap items-center justify-center gap-4">
-        <img
-          src={enrolment.qrCode}
-          alt="QR code for your authenticator app"
-          className="size-44 rounded-lg bg-white p-2"
-        />
+        <img src={enrolment.qrCode} alt="QR code for your authenticator app" className="size-44 rounded-lg" />
         <div className="min-w-36 flex-1">
           <p className="text-sm font-medium">Or type this key</p>
           <code className="mt-1 block font-mono text-base break-words select-all">

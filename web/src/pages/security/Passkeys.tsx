@@ -25,8 +25,8 @@ export function Passkeys({ factors }: { factors: Factors }) {
       title="Passkeys"
       action={
         works && (
-          <Button writes size="sm" onClick={() => setAdding(true)}>
-            Add a passkey
+          <Button writes size="sm" onClick={() => setAdding(true)} aria-label="Add a passkey">
+            Add
           </Button>
         )
       }

@@ -17,7 +17,8 @@ import { useGuard } from "./StepUp"
 /** "Firefox on Linux", as the log and the mails call it too. */
 export function deviceName({ device: { browser, os } }: Pick<Session, "device">): string {
   if (browser && os) return `${browser} on ${os}`
-  return browser || (os ? `A browser on ${os}` : "An unknown device")
+  if (browser) return browser.charAt(0).toUpperCase() + browser.slice(1)
+  return os ? `A browser on ${os}` : "An unknown device"
 }
 
 export function Sessions() {
