@@ -11,7 +11,7 @@ ARGS ?=
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/auth.html web/vite.config.ts web/package-lock.json -type f 2>/dev/null)
 LINT := go tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build web test test-go test-web journey check lint fmt generate fresh-check clean
+.PHONY: help run build web test test-go test-web journey bench check lint fmt generate fresh-check clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ journey: build ## Drive the whole product in headless Chromium, as a new user wo
 	cd web
 	npm run --silent journey
 
+bench: ## Measure what signing in costs and withstands, as ratios (bench/README.md)
+	@go test ./bench -run '^$$' -bench . -timeout 20m $(ARGS)
+
 check: ## Everything that CI runs
 	@.ci/run
 
@@ -56,7 +59,7 @@ lint: ## golangci-lint and biome
 	cd web && npm run --silent lint
 
 fmt: ## Format everything
-	@gofmt -w cmd internal sandbox db web/*.go
+	@gofmt -w bench cmd internal sandbox db web/*.go
 	cd web && npm run --silent format
 
 generate: ## Write the golden and generated files again: API description, routes, problem codes, client types
