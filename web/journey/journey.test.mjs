@@ -41,7 +41,8 @@ describe("Flint in a browser", { timeout: 600_000 }, () => {
   })
 
   it("does the main job for a new person", () => newcomer(browser, demo))
-  it("secures an account", () => securing(browser, demo))
   it("can be used by keyboard alone", () => keyboardTour(browser, demo))
   it("looks right on every page, in both themes and three widths", () => everyPageLooksRight(browser, demo))
+  // The last one: it signs in more often than one address may in a minute, and waits for its turns.
+  it("secures an account", () => securing(browser, demo))
 })
