@@ -1,8 +1,10 @@
 package session
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,6 +68,39 @@ func (c *claims) Validate() error {
 		return errors.New("no delivery")
 	}
 	c.User = user
+	return nil
+}
+
+// UnmarshalJSON refuses claims that two readers could understand differently:
+// encoding/json lets the last of two equal names win, and takes "SUB" for "sub".
+func (c *claims) UnmarshalJSON(b []byte) error {
+	if err := unambiguous(b); err != nil {
+		return err
+	}
+	type plain claims // without this method
+	return json.Unmarshal(b, (*plain)(c))
+}
+
+// unambiguous reports why object isn't one whose names are each there once and
+// written as ours are: in small letters.
+func unambiguous(object []byte) error {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return errors.New("the claims are no object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		name, isName := token.(string)
+		if err != nil || !isName || seen[name] || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			return errors.New("a claim is there twice, or its name isn't in small letters")
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return fmt.Errorf("read a claim: %w", err)
+		}
+	}
 	return nil
 }
 

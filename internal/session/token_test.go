@@ -2,17 +2,14 @@ package session_test
 
 import (
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/jackc/pgx/v5"
 
 	"flint/internal/config"
@@ -73,120 +70,6 @@ func decode(t *testing.T, token string) (header, claims map[string]any) {
 		}
 	}
 	return header, claims
-}
-
-func forge(t *testing.T, method jwt.SigningMethod, header, claims map[string]any, key any) string {
-	t.Helper()
-	token := jwt.NewWithClaims(method, jwt.MapClaims(claims))
-	alg := token.Header["alg"]
-	token.Header = maps.Clone(header)
-	if _, set := token.Header["alg"]; !set {
-		token.Header["alg"] = alg
-	}
-	signed, err := token.SignedString(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed
-}
-
-func with(m map[string]any, key string, value any) map[string]any {
-	c := maps.Clone(m)
-	if c[key] = value; value == nil {
-		delete(c, key)
-	}
-	return c
-}
-
-func TestForgedAccessTokensAreRefused(t *testing.T) {
-	t.Parallel()
-	h := setup(t)
-	good := h.signInByPhone(t).Access
-	header, claims := decode(t, good)
-	kid, private := h.stolen(t)
-	public := private.Public().(ed25519.PublicKey)
-	if header["alg"] != "EdDSA" || header["typ"] != "at+jwt" || header["kid"] != kid || claims["iss"] != origin || claims["tier"] != "basic" || claims["confirmed"] != true || claims["sid"] == "" {
-		t.Fatalf("header %v claims %v", header, claims)
-	}
-	_, stranger, _ := ed25519.GenerateKey(rand.Reader)
-	real := func(claims map[string]any) string { return forge(t, jwt.SigningMethodEdDSA, header, claims, private) }
-	if real(claims) == "" || h.web.Do(t, bearer(real(claims), 0)).Status != 200 {
-		t.Fatal("the forger's tools don't work: a right token is refused")
-	}
-	parts := strings.Split(good, ".")
-	b64 := base64.RawURLEncoding.EncodeToString
-	now := h.now().Unix()
-	tampered := with(claims, "tier", "premium")
-	tamperedJSON, _ := json.Marshal(tampered)
-	noneHeader := b64([]byte(`{"alg":"none","typ":"at+jwt","kid":"` + kid + `"}`))
-	forged := map[string]string{
-		"alg none":                   noneHeader + "." + parts[1] + ".",
-		"alg none with signature":    noneHeader + "." + parts[1] + "." + parts[2],
-		"HS256 with the public key":  forge(t, jwt.SigningMethodHS256, with(header, "alg", "HS256"), claims, []byte(public)),
-		"another key":                forge(t, jwt.SigningMethodEdDSA, header, claims, stranger),
-		"unknown kid":                forge(t, jwt.SigningMethodEdDSA, with(header, "kid", "x"), claims, private),
-		"kid as a path":              forge(t, jwt.SigningMethodEdDSA, with(header, "kid", "../../dev/null"), claims, private),
-		"kid as SQL":                 forge(t, jwt.SigningMethodEdDSA, with(header, "kid", "' or 1=1 --"), claims, private),
-		"no kid":                     forge(t, jwt.SigningMethodEdDSA, with(header, "kid", nil), claims, private),
-		"jwk in the header":          forge(t, jwt.SigningMethodEdDSA, with(header, "jwk", map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64(stranger.Public().(ed25519.PublicKey))}), claims, stranger),
-		"jku in the header":          forge(t, jwt.SigningMethodEdDSA, with(header, "jku", "https://evil.example/jwks"), claims, private),
-		"x5c in the header":          forge(t, jwt.SigningMethodEdDSA, with(header, "x5c", []string{"x"}), claims, private),
-		"crit in the header":         forge(t, jwt.SigningMethodEdDSA, with(header, "crit", []string{"b64"}), claims, private),
-		"another type":               forge(t, jwt.SigningMethodEdDSA, with(header, "typ", "JWT"), claims, private),
-		"no type":                    forge(t, jwt.SigningMethodEdDSA, with(header, "typ", nil), claims, private),
-		"another audience":           real(with(claims, "aud", []string{"other-api"})),
-		"no audience":                real(with(claims, "aud", nil)),
-		"another issuer":             real(with(claims, "iss", "https://evil.example")),
-		"no issuer":                  real(with(claims, "iss", nil)),
-		"no expiry":                  real(with(claims, "exp", nil)),
-		"not valid yet":              real(with(claims, "nbf", now+60)),
-		"no start":                   real(with(claims, "nbf", nil)),
-		"expired and other audience": real(with(with(claims, "exp", now-60), "aud", "other-api")),
-		"no session":                 real(with(claims, "sid", nil)),
-		"no subject":                 real(with(claims, "sub", nil)),
-		"another subject":            real(with(claims, "sub", h.admit(t, "mallory@example.com").ID.String())),
-		"a subject that is no id":    real(with(claims, "sub", "1")),
-		"no delivery":                real(with(claims, "dlv", nil)),
-		"the other delivery":         real(with(claims, "dlv", "web")),
-		"claims tampered":            parts[0] + "." + b64(tamperedJSON) + "." + parts[2],
-		"signature cut":              good[:len(good)-4],
-		"signature gone":             parts[0] + "." + parts[1] + ".",
-		"signature empty":            parts[0] + "." + parts[1],
-		"one part more":              good + ".x",
-		"padding":                    good + "==",
-		"another last bit":           good[:len(good)-1] + flip(good[len(good)-1]),
-		"a line break in it":         parts[0] + "." + parts[1] + ".\n" + parts[2],
-		"huge":                       strings.Repeat("A", 10_000),
-		"dots":                       "..",
-		"a refresh token":            strings.Repeat("A", 43),
-	}
-	for name, token := range forged {
-		if strings.ContainsAny(token, "\n") {
-			if err := authenticate(t, h.Service, token); err == nil {
-				t.Errorf("%s: accepted", name)
-			}
-			continue
-		}
-		a := h.web.Do(t, bearer(token, 0))
-		if a.Status != 401 || a.Code() != "INVALID_TOKEN" || strings.Contains(a.Body, token) {
-			t.Errorf("%s: %d %s", name, a.Status, a.Body)
-		}
-	}
-	h.web.Check(t, bearer(good, 200))
-	h.pass(20*time.Minute - time.Second)
-	h.web.Check(t, bearer(good, 200))
-	h.pass(time.Second)
-	s := bearer(good, 401)
-	s.Contains = []string{"TOKEN_EXPIRED"}
-	h.web.Check(t, s)
-	s.Bearer = real(claims) + "" // never seen before, so not from the cache
-	h.web.Check(t, s)
-}
-
-// flip changes the lowest bit of the last base64 digit, which no byte uses.
-func flip(digit byte) string {
-	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	return string(digits[strings.IndexByte(digits, digit)^1])
 }
 
 func authenticate(t *testing.T, s *session.Service, token string) error {
