@@ -1,14 +1,18 @@
 package bench_test
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"runtime"
-	"runtime/metrics"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,92 +35,142 @@ const (
 // all the same. The rude come again as soon as they are answered, the polite
 // heed Retry-After.
 //
-// Server, Postgres, flood and stop-watch share the machine: the ratios are worse
-// than a server's alone.
+// The server is a process of its own. Postgres, flood and stop-watch share its
+// machine all the same: the ratios are worse than a server's alone.
 func BenchmarkFlood(b *testing.B) {
-	for name, polite := range map[string]bool{"polite": true, "rude": false} {
-		b.Run(name, func(b *testing.B) {
-			s := newStreet(b)
+	h := newHouse(b)
+	n := h.start()
+	grants := make([]session.Grant, callers)
+	for i := range grants {
+		grants[i] = h.enter(n, h.admit(n), session.Mobile)
+	}
+	for _, v := range []struct {
+		name   string
+		slots  int
+		polite bool
+	}{
+		{"default slots, polite", 0, true}, {"default slots, rude", 0, false},
+		{"one slot, polite", 1, true}, {"one slot, rude", 1, false},
+	} {
+		b.Run(v.name, func(b *testing.B) {
+			s := newStreet(b, h, v.slots)
+			s.grants = grants
 			s.phase(b, 2*time.Second, nil) // connections, caches
 			for b.Loop() {
 				before := s.phase(b, phase, nil)
-				f := &flood{polite: polite}
+				f := &flood{polite: v.polite}
 				during := s.phase(b, phase, f)
-				report(b, s, before, during, f)
+				s.report(b, before, during, f)
 			}
 		})
 	}
 }
 
-func report(b *testing.B, s *street, before, during measured, f *flood) {
-	slots := s.cfg.Identity.HashSlots
-	if slots == 0 {
-		slots = runtime.GOMAXPROCS(0)
-	}
+func (s *street) report(b *testing.B, before, during measured, f *flood) {
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(before.took.milliseconds(0.5), "before-p50-ms")
-	b.ReportMetric(before.took.milliseconds(0.99), "before-p99-ms")
-	b.ReportMetric(during.took.milliseconds(0.5), "during-p50-ms")
-	b.ReportMetric(during.took.milliseconds(0.99), "during-p99-ms")
-	b.ReportMetric(float64(during.took.at(0.5))/float64(before.took.at(0.5)), "p50-ratio")
-	b.ReportMetric(float64(during.took.at(0.99))/float64(before.took.at(0.99)), "p99-ratio")
+	for _, q := range []int{50, 95, 99} {
+		calm, flooded := before.took.milliseconds(float64(q)/100), during.took.milliseconds(float64(q)/100)
+		name := "p" + strconv.Itoa(q)
+		b.ReportMetric(calm, "before-"+name+"-ms")
+		b.ReportMetric(flooded, "during-"+name+"-ms")
+		b.ReportMetric(flooded/calm, name+"-ratio")
+	}
 	b.ReportMetric(float64(before.failed+during.failed), "others-failed")
 	b.ReportMetric(float64(f.hashed.Load())/phase.Seconds(), "hashed/s")
 	b.ReportMetric(float64(f.busy.Load())/phase.Seconds(), "503/s")
 	b.ReportMetric(float64(f.mute.Load()), "503-without-retry-after")
 	b.ReportMetric(float64(f.other.Load()), "other-answers")
-	b.ReportMetric(before.heap, "before-heap-MiB")
-	b.ReportMetric(during.heap, "during-heap-MiB")
-	b.ReportMetric(float64(slots*s.cfg.Identity.HashMemory), "slots-x-memory-MiB")
-	b.ReportMetric(float64(flooders*s.cfg.Identity.HashMemory), "unbounded-MiB")
+	b.ReportMetric(before.memory, "before-peak-MiB")
+	b.ReportMetric(during.memory, "during-peak-MiB")
+	b.ReportMetric(float64(s.slots*s.each), "slots-x-memory-MiB")
+	b.ReportMetric(float64(flooders*s.each), "unbounded-MiB")
 }
 
-// street is a running node, with those who call it.
+// street is a node that runs in a process of its own, with those who call it.
 type street struct {
-	*node
 	base   string
+	pid    int
+	slots  int // hashes at once
+	each   int // MiB of one
 	client *http.Client
 	grants []session.Grant
 	next   int
 }
 
-// newStreet runs a whole node: HTTP, sessions, background work.
-func newStreet(b *testing.B) *street {
+// serveEnv tells the test binary to be a node: the database, the state folder
+// and the slots.
+const serveEnv = "FLINT_BENCH_SERVE"
+
+// TestServe is a node of a benchmark; it isn't a test by itself. It ends when
+// its input does.
+func TestServe(t *testing.T) {
+	given := strings.Split(os.Getenv(serveEnv), " ")
+	if len(given) != 3 {
+		t.Skip("only a process of BenchmarkFlood")
+	}
+	slots, err := strconv.Atoi(given[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := (&house{b: t, url: given[0], state: given[1], slots: slots}).build()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	if err := n.Run(ctx, ln, func() {
+		fmt.Println("\nSERVING", ln.Addr(), cmp.Or(slots, runtime.GOMAXPROCS(0)), n.cfg.Identity.HashMemory)
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+// newStreet runs a whole node, HTTP, sessions and background work, until the
+// benchmark ends.
+func newStreet(b *testing.B, h *house, slots int) *street {
 	b.Helper()
-	h := newHouse(b)
-	s := &street{node: h.build(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * flooders}}}
-	ln, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestServe$")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", serveEnv, h.url, h.state, slots))
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.base = "http://" + ln.Addr().String()
-	run, stop := context.WithCancel(context.WithoutCancel(b.Context()))
-	served, ready := make(chan error, 1), make(chan struct{})
-	go func() { served <- s.Run(run, ln, func() { close(ready) }) }()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	s := &street{pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * flooders}}}
 	b.Cleanup(func() {
 		s.client.CloseIdleConnections()
-		stop()
-		if err := <-served; err != nil {
+		in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err != nil {
 			b.Error(err)
 		}
 	})
-	select {
-	case <-ready:
-	case err := <-served:
-		served <- nil
-		b.Fatal(err)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var address string
+		if n, _ := fmt.Sscanf(lines.Text(), "SERVING %s %d %d", &address, &s.slots, &s.each); n == 3 {
+			s.base = "http://" + address
+			return s
+		}
 	}
-	for range callers {
-		s.grants = append(s.grants, h.enter(s.node, h.admit(s.node), session.Mobile))
-	}
-	return s
+	b.Fatal("the node didn't start")
+	return nil
 }
 
 // measured is what one phase showed.
 type measured struct {
 	took   times
 	failed int
-	heap   float64 // MiB, the highest
+	memory float64 // MiB, the highest
 }
 
 // phase calls at a steady pace for d, in a flood unless it is nil. What a call
@@ -124,7 +178,7 @@ type measured struct {
 // that it holds up.
 func (s *street) phase(b *testing.B, d time.Duration, f *flood) measured {
 	b.Helper()
-	runtime.GC()
+	s.forgetPeak()
 	ctx, end := context.WithCancel(b.Context())
 	var crowd, calls sync.WaitGroup
 	if f != nil {
@@ -132,7 +186,6 @@ func (s *street) phase(b *testing.B, d time.Duration, f *flood) measured {
 			crowd.Go(func() { f.pour(ctx, s) })
 		}
 	}
-	peak := highWater(ctx)
 	var mu sync.Mutex
 	var m measured
 	start := time.Now()
@@ -153,8 +206,8 @@ func (s *street) phase(b *testing.B, d time.Duration, f *flood) measured {
 	}
 	calls.Wait()
 	end()
-	m.heap = <-peak
 	crowd.Wait()
+	m.memory = s.peak()
 	return m
 }
 
@@ -216,24 +269,18 @@ func (f *flood) pour(ctx context.Context, s *street) {
 	}
 }
 
-// highWater watches the heap until ctx ends and then tells its highest, in MiB,
-// with what is garbage but not yet swept.
-func highWater(ctx context.Context) <-chan float64 {
-	told := make(chan float64, 1)
-	go func() {
-		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-		var most uint64
-		for tick := time.NewTicker(5 * time.Millisecond); ; {
-			metrics.Read(sample)
-			most = max(most, sample[0].Value.Uint64())
-			select {
-			case <-ctx.Done():
-				tick.Stop()
-				told <- float64(most) / (1 << 20)
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return told
+// forgetPeak makes the kernel count the peak of the node's memory anew.
+func (s *street) forgetPeak() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0) // Linux alone; else the peak is since the start
+}
+
+// peak is the most memory that the node has had, in MiB: its resident set, with
+// the program itself and whatever the collector hasn't given back. 0 where the
+// kernel doesn't say.
+func (s *street) peak() float64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	_, _ = fmt.Sscan(after, &kib)
+	return kib / 1024
 }
