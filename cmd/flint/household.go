@@ -82,6 +82,10 @@ func (h *household) furnish(ctx context.Context, password string) error {
 			}
 		}
 	}
+	// The owner is to find no strange device among theirs.
+	if err := h.flint.post(ctx, "/api/auth/logout", struct{}{}, nil); err != nil {
+		return fmt.Errorf("sign out: %w", err)
+	}
 	return nil
 }
 
