@@ -16,3 +16,16 @@ func (s *Service) Lighten() (string, error) {
 	s.hasher, s.beat = h, time.Millisecond
 	return argon2id.CreateHash("whatever it was", h.params)
 }
+
+// Crowd fills the line of those who wait to have a password hashed, until leave.
+func (s *Service) Crowd() (leave func()) {
+	n := cap(s.hasher.line)
+	for range n {
+		s.hasher.line <- struct{}{}
+	}
+	return func() {
+		for range n {
+			<-s.hasher.line
+		}
+	}
+}

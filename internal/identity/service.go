@@ -66,10 +66,12 @@ func (s *Service) Check(ctx context.Context, email string, password config.Secre
 	}
 	a, err := lookUp(ctx, s.pool, canonical)
 	if err != nil {
+		undo()
 		return Person{}, NotRefused, fmt.Errorf("find person: %w", err)
 	}
 	fits, err := s.hasher.verify(ctx, password, a.PasswordHash)
 	if err != nil {
+		undo() // nothing was learnt; and in a flood of others nobody is to lock themselves out by trying again
 		return Person{}, NotRefused, err
 	}
 	switch {
