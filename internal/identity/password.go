@@ -79,6 +79,9 @@ func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
 	return nil, err
 }
 
+// full reports whether the next caller would be sent away at once.
+func (h *hasher) full() bool { return len(h.line) == cap(h.line) }
+
 // hash returns the PHC string of p.
 func (h *hasher) hash(ctx context.Context, p config.Secret) (string, error) {
 	leave, err := h.enter(ctx)

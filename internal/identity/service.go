@@ -56,6 +56,9 @@ const (
 // person is returned in the last two cases as well, so that the attempt can be
 // recorded as theirs. An error says that nothing could be found out.
 func (s *Service) Check(ctx context.Context, email string, password config.Secret) (Person, Refusal, error) {
+	if s.hasher.full() { // known before the database is asked, which others need
+		return Person{}, NotRefused, fault.After(ErrBusy, s.hasher.wait)
+	}
 	canonical, err := CanonicalEmail(email)
 	if err != nil {
 		canonical = "" // nobody has that address, but the time passes all the same
