@@ -20,6 +20,7 @@ import (
 	"flint/sandbox/meter"
 	"flint/sandbox/misbehave"
 	"flint/sandbox/prices"
+	"flint/sandbox/resend"
 	"flint/sandbox/site"
 	"flint/sandbox/snaptrade"
 	"flint/sandbox/teller"
@@ -42,6 +43,7 @@ type Server struct {
 	meter  meter.Meter
 	rates  *ecb.Rates
 	leaks  *hibp.Breaches
+	post   *resend.API
 
 	mu      sync.Mutex
 	urls    URLs
@@ -57,6 +59,7 @@ type URLs struct {
 	SnapTrade     string `json:"snaptrade"`     //
 	ECB           string `json:"ecb"`           // prefix of /stats/eurofxref/…
 	HIBP          string `json:"hibp"`          // prefix of /range/…
+	Resend        string `json:"resend"`        // prefix of /emails
 	SMTP          string `json:"smtp"`          // smtp://host:port
 	ConnectScript string `json:"connectScript"` // TellerConnect for a page
 }
@@ -114,6 +117,7 @@ func (s *Server) open() error {
 	if s.inbox, err = inbox.New(inbox.Config{State: state, Now: s.cfg.Now, Log: s.cfg.Log}); err != nil {
 		return err
 	}
+	s.post = resend.New(s.inbox, s.cfg.Now)
 	s.teller, err = teller.New(teller.Config{
 		Seed: s.cfg.Seed, Clock: s.clock, State: state, Hooks: s.hooks, Log: s.cfg.Log, Secrets: s.cfg.TellerSecrets,
 		BaseURL: func() string { return s.URLs().Teller },
@@ -146,7 +150,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.urls = URLs{
 		Site: home, Teller: "https://" + listeners[1].Addr().String(), SnapTrade: "http://" + listeners[2].Addr().String(),
-		ECB: home + "/ecb", HIBP: home + "/hibp", SMTP: "smtp://" + listeners[3].Addr().String(), ConnectScript: home + "/teller/connect.js",
+		ECB: home + "/ecb", HIBP: home + "/hibp", Resend: home + "/resend", SMTP: "smtp://" + listeners[3].Addr().String(), ConnectScript: home + "/teller/connect.js",
 	}
 	s.mu.Unlock()
 	s.serve(listeners[0], s.site())
@@ -173,6 +177,7 @@ func (s *Server) site() http.Handler {
 		Others: map[string]site.Other{
 			"snaptrade": {Pages: s.broker.Pages(), Control: s.broker.Control()},
 			"hibp":      {Pages: http.StripPrefix("/hibp", s.played("hibp", hibp.Refuse, s.leaks.Handler())), Control: s.leaks.Control()},
+			"resend":    {Pages: http.StripPrefix("/resend", s.played("resend", resend.Refuse, s.post.Handler()))},
 		},
 		Rates: s.played("ecb", ecb.Refuse, s.rates.Handler()),
 	}).Handler()

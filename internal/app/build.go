@@ -196,9 +196,14 @@ func (a *App) door(g ground) {
 
 // work lists what runs in the background: at somebody's request, and by itself.
 func (a *App) work(g ground) error {
-	post, err := mail.New(g.cfg.Mail)
+	posting := g.cfg.Mail
+	posting.Log, posting.Now = g.log, g.now
+	post, err := mail.New(posting)
 	if err != nil {
 		return err
+	}
+	if open, ok := post.(interface{ Close() }); ok {
+		a.release = append(a.release, open.Close)
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &identity.ConfirmWorker{Service: a.Identity, Sender: post})

@@ -80,7 +80,7 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 		return err
 	}
 	if !cfg.Mail.Enabled() {
-		log.WarnContext(ctx, "SMTP_URL isn't set: mails wait in the queue until it is")
+		log.WarnContext(ctx, "neither SMTP_URL nor RESEND_API_KEY is set: mails wait in the queue until one is")
 	}
 	served := make(chan error, 1)
 	go func() {

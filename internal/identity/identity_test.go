@@ -25,6 +25,7 @@ import (
 	"flint/internal/identity"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/mail/mailtest"
+	"flint/internal/platform/outbound"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/queue"
@@ -449,6 +450,31 @@ func TestMailWaitsWithoutAServerAndGivesUpOnDeadBoxes(t *testing.T) {
 	err = (&identity.ConfirmWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), job)
 	if _, ok := errors.AsType[*river.JobCancelError](err); !ok || strings.Contains(err.Error(), "ana@") {
 		t.Errorf("dead box: %v", err)
+	}
+}
+
+// failing is a Sender that always fails in the same way.
+type failing struct{ err error }
+
+func (f failing) Send(context.Context, mail.Message) error { return f.err }
+
+func TestMailWaitsForSettingsAndForAsLongAsItIsAsked(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ana := h.register(t, "ana@example.com")
+	job := &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: ana.ID}}
+	for err, want := range map[error]time.Duration{
+		fmt.Errorf("%w: 403", mail.ErrSettings): 5 * time.Minute,
+		fmt.Errorf("deliver: %w", &outbound.Error{Class: outbound.RateLimited, RetryAfter: 7 * time.Minute}): 7 * time.Minute,
+	} {
+		got := (&identity.ConfirmWorker{Service: h.Service, Sender: failing{err}}).Work(t.Context(), job)
+		if snooze, ok := errors.AsType[*river.JobSnoozeError](got); !ok || snooze.Duration != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+	down := &outbound.Error{Class: outbound.Transient, Status: 500}
+	if err := (&identity.ConfirmWorker{Service: h.Service, Sender: failing{down}}).Work(t.Context(), job); !errors.Is(err, down) {
+		t.Errorf("down: %v", err)
 	}
 }
 

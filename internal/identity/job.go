@@ -150,10 +150,12 @@ func post(ctx context.Context, sender mail.Sender, l mail.Letter) error {
 	}
 	err = sender.Send(ctx, m)
 	switch {
-	case errors.Is(err, mail.ErrNoServer):
+	case errors.Is(err, mail.ErrNoServer), errors.Is(err, mail.ErrSettings):
 		return later()
 	case errors.Is(err, mail.ErrRefused):
 		return river.JobCancel(err)
+	case mail.Wait(err) > 0:
+		return river.JobSnooze(mail.Wait(err)) // asked to wait: no attempt is lost
 	}
 	return err
 }

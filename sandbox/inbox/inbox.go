@@ -1,5 +1,5 @@
 // Package inbox is the sandbox's mail server: it takes every message that it
-// is given and shows it to whoever opens the page. No mail leaves the machine.
+// is given, by SMTP or through Deliver, and shows it to whoever opens the page. No mail leaves the machine.
 //
 // The last hundred messages are kept in the state, so that a link which was
 // mailed before a restart still works after it.
@@ -145,6 +145,13 @@ func (i *Inbox) Arrived() <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.arrived
+}
+
+// Deliver keeps a mail that came another way than by SMTP. Its ID, its time and
+// its links are filled in.
+func (i *Inbox) Deliver(m Message) error {
+	m.Links = links(m.Text)
+	return i.keep(m)
 }
 
 func (i *Inbox) keep(one Message) error {

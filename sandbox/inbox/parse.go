@@ -36,14 +36,20 @@ func parse(raw []byte) Message {
 	left := maxParts
 	out.read(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body, maxDepth, &left)
 	out.Subject = strings.ToValidUTF8(cut(out.Subject), "�")
-	out.Links = []string{}
-	for _, l := range link.FindAllString(out.Text, 50) {
+	out.Links = links(out.Text)
+	return out
+}
+
+// links returns the addresses in a text, each once.
+func links(text string) []string {
+	found := []string{}
+	for _, l := range link.FindAllString(text, 50) {
 		l = strings.TrimRight(l, ".,;:!?)")
-		if !slices.Contains(out.Links, l) {
-			out.Links = append(out.Links, l)
+		if !slices.Contains(found, l) {
+			found = append(found, l)
 		}
 	}
-	return out
+	return found
 }
 
 func (m *Message) read(contentType, encoding string, body io.Reader, depth int, left *int) {

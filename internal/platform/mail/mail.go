@@ -1,11 +1,12 @@
-// Package mail sends messages through SMTP and lays them out.
+// Package mail sends messages, through SMTP or Resend's HTTP API, and lays them
+// out.
 //
 // A feature writes a Letter (a few paragraphs, perhaps one button), Render lays
 // it out as plain text and HTML, and a Sender delivers it. Sending belongs in a
 // River job: a server that is away for an hour is no reason to lose a message.
 //
-// Without SMTP_URL there is no server to hand messages to. Flint says so at
-// start and its mail jobs wait in the queue until there is one; nothing is
+// Without SMTP_URL and RESEND_API_KEY there is nobody to hand messages to. Flint
+// says so at start and its mail jobs wait in the queue until there is one; nothing is
 // dropped and nothing that was meant for a mailbox is printed to a log instead,
 // since it may hold a link that signs somebody in.
 //
@@ -23,11 +24,15 @@ import (
 )
 
 // ErrNoServer says that no mail server is configured. The job should wait.
-var ErrNoServer = errors.New("no mail server is configured (SMTP_URL)")
+var ErrNoServer = errors.New("no mail server is configured (SMTP_URL or RESEND_API_KEY)")
 
 // ErrRefused says that this message can never be delivered: the server knows no
 // such mailbox, or the message itself is not acceptable. The job should give up.
 var ErrRefused = errors.New("the message can't be delivered")
+
+// ErrSettings says that Resend refuses Flint's key, address or sender, whatever
+// the message. The job should wait until somebody has put that right.
+var ErrSettings = errors.New("the mail service refuses Flint's settings")
 
 // Message is a mail to one person. Text and HTML say the same.
 type Message struct {
@@ -37,8 +42,8 @@ type Message struct {
 	HTML    string
 }
 
-// Sender delivers messages. An error that is neither ErrNoServer nor ErrRefused
-// means that trying later makes sense.
+// Sender delivers messages. An error that is none of ErrNoServer, ErrSettings and
+// ErrRefused means that trying again makes sense, after Wait.
 type Sender interface {
 	Send(ctx context.Context, m Message) error
 }

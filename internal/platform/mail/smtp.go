@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -23,39 +24,54 @@ type Config struct {
 	// demanded unless the server is on this machine; ?tls=optional or ?tls=off
 	// say otherwise, and never together with a password. Empty: mail waits.
 	URL config.Secret `env:"SMTP_URL"`
+	// ResendKey is the key of Resend's HTTP API, instead of a server.
+	ResendKey config.Secret `env:"RESEND_API_KEY"`
+	// ResendBaseURL is where that API is.
+	ResendBaseURL string `env:"RESEND_BASE_URL,default=https://api.resend.com"`
 	// From is the sender that people see.
 	From string `env:"MAIL_FROM,default=Flint <flint@localhost>"`
 	// Timeout bounds the delivery of one message.
 	Timeout time.Duration `env:"MAIL_TIMEOUT,default=20s"`
+
+	Log *slog.Logger     // default: discard
+	Now func() time.Time // default: time.Now
 }
 
-// Enabled reports whether there is a server; if not, say so at start.
-func (c Config) Enabled() bool { return !c.URL.IsZero() }
+// Enabled reports whether there is somebody to hand mail to; if not, say so at
+// start.
+func (c Config) Enabled() bool { return !c.URL.IsZero() || !c.ResendKey.IsZero() }
 
 // Validate reports what is wrong with the settings, by variable.
 func (c Config) Validate() error {
 	_, from := mail.ParseAddress(c.From)
-	if from != nil {
+	if from != nil || hasControl(c.From) {
 		from = errors.New(`MAIL_FROM: not an address such as "Flint <flint@example.com>"`)
 	}
 	var wait error
 	if c.Timeout <= 0 {
 		wait = errors.New("MAIL_TIMEOUT: must be positive")
 	}
-	var server error
-	if c.Enabled() {
+	var server, resend error
+	if !c.URL.IsZero() {
 		_, server = parseURL(c.URL)
 	}
-	return errors.Join(from, wait, server)
+	if !c.ResendKey.IsZero() {
+		resend = c.checkResend()
+	}
+	return errors.Join(from, wait, server, resend)
 }
 
-// New returns the Sender that cfg describes: SMTP, or Unset without a URL.
+// New returns the Sender that cfg describes: SMTP, Resend (which has a Close), or
+// Unset without either.
 func New(cfg Config) (Sender, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if !cfg.Enabled() {
 		return Unset{}, nil
+	}
+	if !cfg.ResendKey.IsZero() {
+		return newResend(cfg)
 	}
 	server, err := parseURL(cfg.URL)
 	if err != nil {
