@@ -252,11 +252,11 @@ func (f *flood) pour(ctx context.Context, s *street) {
 		case http.StatusUnauthorized:
 			f.hashed.Add(1)
 			continue
+		case http.StatusServiceUnavailable:
+			f.busy.Add(1)
 		default:
 			f.other.Add(1)
 			continue
-		case http.StatusServiceUnavailable:
-			f.busy.Add(1)
 		}
 		wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		if err != nil || wait < 1 {
