@@ -214,6 +214,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &identity.LinkWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
+	river.AddWorker(workers, &session.KeysWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})
 	river.AddWorker(workers, portfolio.NewDayWorker(a.wealth, g.log))
 	river.AddWorker(workers, &connection.RevokeWorker{Service: a.connections})
@@ -223,7 +224,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
 	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), connection.Daily(), webhook.Daily(),
+		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), connection.Daily(), webhook.Daily(),
 	}, g.log)
 	return err
 }

@@ -107,6 +107,8 @@ func Names() []Name {
 		{"import.undo", Data, "An import was undone", nil, ""},
 
 		{"signing_key.create", internal, "A signing key was made", nil, ""},
+		{"signing_key.rotate", internal, "A signing key was made to follow another", nil, ""},
+		{"signing_key.retire", internal, "A signing key was retired", nil, ""},
 	}
 }
 

@@ -193,6 +193,7 @@ func TestATokenUnderTheKidOfAnotherKeyIsRefused(t *testing.T) {
 		kid, []byte(public), sealed, h.now().Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	h.pass(3 * time.Minute) // until it signs
 	h.node = h.start(t, origin)
 	header := with(old.header, "kid", kid)
 	h.web.Check(t, bearer(old.good, 200))

@@ -6,15 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
-	"flint/internal/access"
-	"flint/internal/audit"
 	"flint/internal/envelope"
-	"flint/internal/id"
-	"flint/internal/platform/postgres"
 )
 
 // JWK is a public key as RFC 7517 and RFC 8037 write it.
@@ -27,10 +24,14 @@ type JWK struct {
 	Algorithm string `json:"alg"`
 }
 
-// JWKS returns the public keys that access tokens can be verified with.
+// JWKS returns the public keys that access tokens can be verified with, and
+// those that will sign soon.
 func (s *Service) JWKS() []JWK {
 	list := []JWK{}
 	for _, k := range *s.tokens.ring.Load() {
+		if k.retired() {
+			continue
+		}
 		list = append(list, JWK{
 			KeyType: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(k.public),
 			KeyID: k.kid, Use: "sig", Algorithm: "EdDSA",
@@ -39,37 +40,25 @@ func (s *Service) JWKS() []JWK {
 	return list
 }
 
-// loadKeys reads the signing keys and, at the very first start, makes one. Nodes
-// that start together wait for each other here and end up with the same.
+// loadKeys makes the keys of the database those of this node. It changes
+// nothing if one of them can't be opened, or if there is none.
 func (s *Service) loadKeys(ctx context.Context) error {
+	s.load.Lock()
+	defer s.load.Unlock()
+	rows, err := listKeys(ctx, s.pool, s.now().Add(-s.cfg.IdleTTL))
+	if err != nil {
+		return fmt.Errorf("list signing keys: %w", err)
+	}
 	var ring []key
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		ring = nil
-		if err := postgres.Serialize(ctx, tx, "session.signing_keys"); err != nil {
+	for _, row := range rows {
+		k, err := s.openKey(ctx, row)
+		if err != nil {
 			return err
 		}
-		rows, err := listKeys(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("list signing keys: %w", err)
-		}
-		if len(rows) == 0 {
-			row, err := s.makeKey(ctx, tx)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
-		}
-		for _, row := range rows {
-			k, err := s.openKey(ctx, row)
-			if err != nil {
-				return err
-			}
-			ring = append(ring, k)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+		ring = append(ring, k)
+	}
+	if _, ok := signer(ring, s.now()); !ok {
+		return errors.New("load signing keys: there is none that signs")
 	}
 	return s.tokens.use(ring)
 }
@@ -83,20 +72,24 @@ func (s *Service) makeKey(ctx context.Context, tx pgx.Tx) (keyRow, error) {
 	if err != nil {
 		return keyRow{}, fmt.Errorf("make signing key: %w", err)
 	}
-	row := keyRow{Kid: thumbprint(public), PublicKey: public}
+	row := keyRow{Kid: thumbprint(public), PublicKey: public, CreatedAt: s.now()}
 	if row.SealedKey, err = s.keys.Seal(ctx, keyRef(row.Kid), private.Seed()); err != nil {
 		return keyRow{}, err
 	}
-	now := s.now()
-	if err := insertKey(ctx, tx, row, now); err != nil {
+	if err := insertKey(ctx, tx, row); err != nil {
 		return keyRow{}, fmt.Errorf("store signing key: %w", err)
 	}
-	return row, audit.Record(ctx, tx, now, audit.Entry{
-		Actor: access.SystemActor("session.start", id.User{}), Verb: "signing_key.create", Object: row.Kid,
-	})
+	return row, nil
 }
 
 func (s *Service) openKey(ctx context.Context, row keyRow) (key, error) {
+	k := key{kid: row.Kid, public: row.PublicKey, from: row.CreatedAt.Add(s.overlap())}
+	if len(row.PublicKey) != ed25519.PublicKeySize || thumbprint(k.public) != row.Kid {
+		return key{}, fmt.Errorf("signing key %s: its parts don't belong together", row.Kid)
+	}
+	if row.RetiredAt != nil {
+		return k, nil
+	}
 	seed, err := s.keys.Open(ctx, keyRef(row.Kid), row.SealedKey)
 	if err != nil {
 		return key{}, fmt.Errorf("the signing key %s can't be opened with this key ring; "+
@@ -105,12 +98,11 @@ func (s *Service) openKey(ctx context.Context, row keyRow) (key, error) {
 	if len(seed) != ed25519.SeedSize {
 		return key{}, fmt.Errorf("signing key %s: %d bytes are no seed", row.Kid, len(seed))
 	}
-	private := ed25519.NewKeyFromSeed(seed)
-	public, ok := private.Public().(ed25519.PublicKey)
-	if !ok || !public.Equal(ed25519.PublicKey(row.PublicKey)) || thumbprint(public) != row.Kid {
+	k.private = ed25519.NewKeyFromSeed(seed)
+	if !k.public.Equal(k.private.Public()) {
 		return key{}, fmt.Errorf("signing key %s: its parts don't belong together", row.Kid)
 	}
-	return key{kid: row.Kid, public: public, private: private}, nil
+	return k, nil
 }
 
 // thumbprint is the key's id: RFC 7638, so that anyone can compute it.

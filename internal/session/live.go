@@ -180,19 +180,23 @@ func (s *Service) read(ctx context.Context, session id.Session) (state, error) {
 	}, nil
 }
 
-// Start loads the signing keys (makes one at the very first start) and begins
-// to listen for announcements. It fails if the keys can't be opened.
+// Start loads the signing keys (makes one at the very first start), begins
+// to look for newer ones and to listen for announcements. It fails if the keys can't be opened.
 func (s *Service) Start(ctx context.Context) error {
+	if err := s.firstKey(ctx); err != nil {
+		return fmt.Errorf("start sessions: %w", err)
+	}
 	if err := s.loadKeys(ctx); err != nil {
 		return fmt.Errorf("start sessions: %w", err)
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.done.Go(func() { s.listen(run) })
+	s.done.Go(func() { s.keepKeys(run) })
 	return nil
 }
 
-// Stop ends listening and waits for it. Requests that still come are checked in
+// Stop ends both and waits for it. Requests that still come are checked in
 // the database.
 func (s *Service) Stop() {
 	if s.stop != nil {

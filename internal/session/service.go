@@ -26,6 +26,10 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 		return access.Actor{}, err
 	}
 	c, err := s.tokens.verify(token)
+	if errors.Is(err, errUnknownKey) {
+		s.meetUnknownKey(r.Context())
+		c, err = s.tokens.verify(token)
+	}
 	if err != nil {
 		return access.Actor{}, err
 	}

@@ -86,6 +86,12 @@ type Config struct {
 	// same client.
 	Grace time.Duration `env:"FLINT_REFRESH_GRACE,default=20s"`
 
+	// KeyAge is how old a signing key gets before a newer one takes its place.
+	KeyAge time.Duration `env:"FLINT_SIGNING_KEY_AGE,default=720h"`
+	// KeyReload is how often a node looks for newer signing keys, at least. One
+	// signs when it is twice that old, so it must be the same on every node.
+	KeyReload time.Duration // default: a minute
+
 	Factors *mfa.Service // nil: nobody has a second factor
 
 	Now func() time.Time // default: time.Now
@@ -106,6 +112,9 @@ func (c Config) Validate() error {
 	}
 	if c.Grace < 0 || c.Grace > time.Minute {
 		faults = append(faults, errors.New("FLINT_REFRESH_GRACE: at most 1m"))
+	}
+	if c.KeyAge < 24*time.Hour || c.KeyAge > 365*24*time.Hour {
+		faults = append(faults, errors.New("FLINT_SIGNING_KEY_AGE: between 24h and 8760h (a year)"))
 	}
 	return errors.Join(faults...)
 }
@@ -134,6 +143,9 @@ type Service struct {
 	people *identity.Service
 	tokens *tokens
 	live   *live
+	asking chan struct{} // holds one: who asks about an unknown key
+	asked  time.Time     // when that was; read and set by who holds it
+	load   sync.Mutex    // one load at a time, so that none puts back older keys
 	stop   func()
 	done   sync.WaitGroup
 }
@@ -148,6 +160,8 @@ func New(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, people *identity.S
 	cfg.IdleTTL = cmp.Or(cfg.IdleTTL, 7*24*time.Hour)
 	cfg.MaxTTL = cmp.Or(cfg.MaxTTL, 30*24*time.Hour)
 	cfg.Grace = cmp.Or(cfg.Grace, 20*time.Second)
+	cfg.KeyAge = cmp.Or(cfg.KeyAge, 30*24*time.Hour)
+	cfg.KeyReload = cmp.Or(cfg.KeyReload, time.Minute)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -162,7 +176,7 @@ func New(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, people *identity.S
 	if err != nil {
 		return nil, fmt.Errorf("prepare the session cache: %w", err)
 	}
-	return &Service{cfg: cfg, pool: pool, keys: keys, people: people, tokens: tokens, live: live}, nil
+	return &Service{cfg: cfg, pool: pool, keys: keys, people: people, tokens: tokens, live: live, asking: make(chan struct{}, 1)}, nil
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

@@ -250,6 +250,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"FLINT_ACCESS_TTL": "24h", "FLINT_SESSION_IDLE": "1000h", "FLINT_SESSION_MAX": "9000h", "FLINT_REFRESH_GRACE": "10m",
+		"FLINT_SIGNING_KEY_AGE": "1h",
 	} {
 		var cfg session.Config
 		if err := config.Load(t.Context(), config.Map(map[string]string{name: value}), &cfg); err == nil || !strings.Contains(err.Error(), name) {

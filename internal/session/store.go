@@ -168,24 +168,3 @@ func sweepSessions(ctx context.Context, db postgres.DB, before time.Time) (int64
 		delete from sessions where expires_at < @before or revoked_at < @before`,
 		postgres.Args{"before": before})
 }
-
-// keyRow is a row of signing_keys.
-type keyRow struct {
-	Kid       string
-	PublicKey []byte
-	SealedKey []byte
-}
-
-func listKeys(ctx context.Context, db postgres.DB) ([]keyRow, error) {
-	return postgres.Many[keyRow](ctx, db, `
-		select kid, public_key, sealed_key from signing_keys
-		where retired_at is null
-		order by created_at desc, kid`, nil)
-}
-
-func insertKey(ctx context.Context, tx pgx.Tx, k keyRow, now time.Time) error {
-	return postgres.Exec(ctx, tx, `
-		insert into signing_keys (kid, public_key, sealed_key, created_at)
-		values (@kid, @public, @sealed, @now)`,
-		postgres.Args{"kid": k.Kid, "public": k.PublicKey, "sealed": k.SealedKey, "now": now})
-}

@@ -25,6 +25,8 @@ const (
 	tokenType = "at+jwt" // RFC 9068: an access token and nothing else
 	maxToken  = 2048     // bytes; ours take some 600
 	cacheSize = 20_000   // tokens, sessions
+
+	skew = 30 * time.Second // another node's clock may be that much behind
 )
 
 // claims is what an access token says. Tier, Confirmed, Level and Methods are
@@ -104,13 +106,21 @@ func unambiguous(object []byte) error {
 	return nil
 }
 
-// key verifies, and if it is the newest one signs.
+// key verifies, and from its time on signs until a newer one does. A retired one
+// has no private half: it tells a token that has expired from one that never
+// was, and makes none valid.
 type key struct {
 	kid     string
 	public  ed25519.PublicKey
 	private ed25519.PrivateKey
-	header  string // the first part of each token it signed
+	from    time.Time // when it begins to sign
+	header  string    // the first part of each token it signed
 }
+
+func (k key) retired() bool { return k.private == nil }
+
+// errUnknownKey says that another node may have made the key since we looked.
+var errUnknownKey = errors.New("not signed by a key of ours")
 
 // tokens makes and verifies access tokens.
 type tokens struct {
@@ -134,25 +144,45 @@ func newTokens(cfg Config) (*tokens, error) {
 	return t, nil
 }
 
-// use makes ring the keys: all of them verify, the first one signs.
+// use makes ring the keys.
 func (t *tokens) use(ring []key) error {
 	for i := range ring {
-		// The header is found by signing once, so that it is what the library
+		// The header is found by writing a token, so that it is what the library
 		// writes and not what we think it does.
-		signed, err := sign(ring[i], &claims{})
+		text, err := unsigned(ring[i], &claims{}).SigningString()
 		if err != nil {
-			return err
+			return fmt.Errorf("write the header of access tokens: %w", err)
 		}
-		ring[i].header, _, _ = strings.Cut(signed, ".")
+		ring[i].header, _, _ = strings.Cut(text, ".")
 	}
 	t.ring.Store(&ring)
 	return nil
 }
 
-func sign(k key, c *claims) (string, error) {
+// signer returns the newest key of ring whose time to sign has come. The first
+// one that there ever was needn't wait: no other can.
+func signer(ring []key, now time.Time) (key, bool) {
+	var oldest key
+	for _, k := range ring {
+		if k.retired() {
+			continue
+		}
+		if !now.Before(k.from) {
+			return k, true
+		}
+		oldest = k
+	}
+	return oldest, !oldest.retired()
+}
+
+func unsigned(k key, c *claims) *jwt.Token {
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
 	token.Header["typ"], token.Header["kid"] = tokenType, k.kid
-	signed, err := token.SignedString(k.private)
+	return token
+}
+
+func sign(k key, c *claims) (string, error) {
+	signed, err := unsigned(k, c).SignedString(k.private)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
@@ -161,17 +191,17 @@ func sign(k key, c *claims) (string, error) {
 
 // issue returns an access token for a session.
 func (t *tokens) issue(c claims) (config.Secret, error) {
-	ring := *t.ring.Load()
-	if len(ring) == 0 {
+	now := t.cfg.Now().UTC()
+	k, ok := signer(*t.ring.Load(), now)
+	if !ok {
 		return config.Secret{}, errors.New("sign access token: the session service hasn't started")
 	}
-	now := t.cfg.Now().UTC()
 	c.RegisteredClaims = jwt.RegisteredClaims{
 		Issuer: t.cfg.Origin.String(), Subject: c.User.String(), Audience: jwt.ClaimStrings{audience}, ID: id.New[id.Entry]().String(),
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.cfg.AccessTTL)),
-		NotBefore: jwt.NewNumericDate(now.Add(-30 * time.Second)), // another node's clock may be behind
+		NotBefore: jwt.NewNumericDate(now.Add(-skew)),
 	}
-	signed, err := sign(ring[0], &c)
+	signed, err := sign(k, &c)
 	return config.NewSecret(signed), err
 }
 
@@ -216,19 +246,27 @@ func foreign(r rune) bool {
 func (t *tokens) parse(text string) (claims, error) {
 	header, _, _ := strings.Cut(text, ".")
 	var k *key
+	ring := *t.ring.Load()
 	// The header must be, byte for byte, the one of a key we have. So nothing in
 	// it is believed: no algorithm, no key, no address of one, no extension.
-	for _, each := range *t.ring.Load() {
+	for _, each := range ring {
 		if each.header == header {
 			k = &each
 		}
 	}
 	if k == nil {
-		return claims{}, fault.Because(ErrToken, errors.New("not signed by a key of ours"))
+		// Every header of ours is as long as any other, so what has another
+		// length is unknown to every node.
+		if len(ring) > 0 && len(header) == len(ring[0].header) {
+			return claims{}, fault.Because(ErrToken, errUnknownKey)
+		}
+		return claims{}, fault.Because(ErrToken, errors.New("not a header of ours"))
 	}
 	var c claims
 	_, err := t.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return k.public, nil })
 	switch {
+	case err == nil && k.retired():
+		return claims{}, fault.Because(ErrToken, errors.New("signed by a retired key"))
 	case err == nil:
 		return c, nil
 	case onlyExpired(err):

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+	"flint/internal/platform/queue"
+)
+
+// The life of a signing key. RotateKeys makes it when the newest is KeyAge old.
+// It is published at once and signs only when it is two reloads old: by then
+// every node, and whoever reads the key set, knows it. When the next one signs,
+// it verifies until its last token has expired. Then it is retired: its private
+// half is destroyed, and its public one is known for as long as a session lives
+// unused, so that who comes back is told to refresh rather than to sign in.
+
+// askedEvery is how often, at most, unknown keys make a node ask the database:
+// whoever makes them up must not be able to keep it busy.
+const askedEvery = time.Second
+
+// overlap is how old a key gets before it signs.
+func (s *Service) overlap() time.Duration { return 2 * s.cfg.KeyReload }
+
+// firstKey makes a signing key if there is none. Nodes that start together wait
+// for each other here and end up with the same.
+func (s *Service) firstKey(ctx context.Context) error {
+	return s.withKeys(ctx, func(tx pgx.Tx, rows []keyRow) error {
+		if len(rows) > 0 {
+			return nil
+		}
+		row, err := s.makeKey(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, row.CreatedAt, audit.Entry{
+			Actor: access.SystemActor("session.start", id.User{}), Verb: "signing_key.create", Object: row.Kid,
+		})
+	})
+}
+
+// withKeys runs fn with the keys that aren't retired, newest first, while nobody
+// else changes them.
+func (s *Service) withKeys(ctx context.Context, fn func(pgx.Tx, []keyRow) error) error {
+	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := postgres.Serialize(ctx, tx, "session.signing_keys"); err != nil {
+			return err
+		}
+		rows, err := listKeys(ctx, tx, s.now())
+		if err != nil {
+			return fmt.Errorf("list signing keys: %w", err)
+		}
+		for len(rows) > 0 && rows[len(rows)-1].RetiredAt != nil { // by a clock ahead of ours
+			rows = rows[:len(rows)-1]
+		}
+		return fn(tx, rows)
+	})
+}
+
+// RotateKeys makes a new signing key if the newest is old enough, and retires
+// those of which no token can be alive.
+func (s *Service) RotateKeys(ctx context.Context) error {
+	err := s.withKeys(ctx, func(tx pgx.Tx, rows []keyRow) error {
+		if err := s.retireKeys(ctx, tx, rows); err != nil {
+			return err
+		}
+		now := s.now()
+		if len(rows) == 0 || now.Sub(rows[0].CreatedAt) < s.cfg.KeyAge {
+			return nil
+		}
+		row, err := s.makeKey(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, now, audit.Entry{
+			Actor: access.SystemActor("session.keys", id.User{}), Verb: "signing_key.rotate", Object: row.Kid,
+			Detail: map[string]any{"replaces": rows[0].Kid},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("rotate signing keys: %w", err)
+	}
+	return s.loadKeys(ctx)
+}
+
+// retireKeys retires those of rows whose last token has expired. The last one
+// was signed when the next newer key began to, by the clock of a node that may
+// be behind.
+func (s *Service) retireKeys(ctx context.Context, tx pgx.Tx, rows []keyRow) error {
+	now := s.now()
+	for i := 1; i < len(rows); i++ {
+		last := rows[i-1].CreatedAt.Add(s.overlap() + skew)
+		if now.Before(last.Add(s.cfg.AccessTTL + skew)) {
+			continue
+		}
+		if err := retireKey(ctx, tx, rows[i].Kid, now); err != nil {
+			return fmt.Errorf("retire signing key: %w", err)
+		}
+		if err := audit.Record(ctx, tx, now, audit.Entry{
+			Actor: access.SystemActor("session.keys", id.User{}), Verb: "signing_key.retire", Object: rows[i].Kid,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepKeys looks for newer keys until ctx ends: every KeyReload at the latest,
+// and not all nodes at once.
+func (s *Service) keepKeys(ctx context.Context) {
+	for {
+		wait := s.cfg.KeyReload - rand.N(s.cfg.KeyReload/4+1) //nolint:gosec // spreads load, hides nothing
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Log.WarnContext(ctx, "newer signing keys can't be loaded; those known are used on", "error", err)
+		}
+	}
+}
+
+// reload is loadKeys, in bounded time.
+func (s *Service) reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return s.loadKeys(ctx)
+}
+
+// meetUnknownKey loads the keys if nobody did so for that reason within
+// askedEvery. Who meets another such key meanwhile waits, for it may be the same.
+func (s *Service) meetUnknownKey(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case s.asking <- struct{}{}:
+	}
+	defer func() { <-s.asking }()
+	now := s.now()
+	if since := now.Sub(s.asked); since >= 0 && since < askedEvery {
+		return
+	}
+	s.asked = now
+	// A caller who hangs up must not spoil it for the others.
+	if err := s.reload(context.WithoutCancel(ctx)); err != nil {
+		s.cfg.Log.WarnContext(ctx, "an unknown signing key was met, and the keys can't be loaded", "error", err)
+	}
+}
+
+// KeysArgs asks for the signing keys to be rotated if it is time.
+type KeysArgs struct{}
+
+// Kind names the job.
+func (KeysArgs) Kind() string { return "session.keys" }
+
+// InsertOpts says where it runs.
+func (KeysArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Default) }
+
+// KeysWorker runs KeysArgs.
+type KeysWorker struct {
+	river.WorkerDefaults[KeysArgs]
+	Service *Service
+}
+
+// Work rotates the signing keys if it is time.
+func (w *KeysWorker) Work(ctx context.Context, _ *river.Job[KeysArgs]) error {
+	return w.Service.RotateKeys(ctx)
+}
+
+// Hourly returns the job that looks once an hour whether signing keys are to be
+// rotated or retired.
+func Hourly() *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) {
+		return KeysArgs{}, nil
+	}, &river.PeriodicJobOpts{ID: "session.keys", RunOnStart: true})
+}
