@@ -117,7 +117,7 @@ func (s *Service) retireKeys(ctx context.Context, tx pgx.Tx, rows []keyRow) erro
 // and not all nodes at once.
 func (s *Service) keepKeys(ctx context.Context) {
 	for {
-		wait := s.cfg.KeyReload - rand.N(s.cfg.KeyReload/4+1) //nolint:gosec // spreads load, hides nothing
+		wait := s.cfg.KeyReload - rand.N(s.cfg.KeyReload/4+1) // spread, so that nodes do not march in step
 		select {
 		case <-ctx.Done():
 			return
