@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"flint/internal/config"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -29,11 +27,7 @@ type ConfirmArgs struct {
 func (ConfirmArgs) Kind() string { return "identity.confirm" }
 
 // InsertOpts lets one such mail a minute leave for one person, whoever asks.
-func (ConfirmArgs) InsertOpts() river.InsertOpts {
-	o := queue.Options(queue.Mail)
-	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}
-	return o
-}
+func (ConfirmArgs) InsertOpts() river.InsertOpts { return oncePer(time.Minute) }
 
 // ConfirmWorker sends confirmation mails. The token is made here and now, so
 // that none waits in a queue.
@@ -64,11 +58,7 @@ type NoticeArgs struct {
 func (NoticeArgs) Kind() string { return "identity.known_address" }
 
 // InsertOpts lets one such mail an hour leave for one person.
-func (NoticeArgs) InsertOpts() river.InsertOpts {
-	o := queue.Options(queue.Mail)
-	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByPeriod: time.Hour}
-	return o
-}
+func (NoticeArgs) InsertOpts() river.InsertOpts { return oncePer(time.Hour) }
 
 // NoticeWorker sends those notices.
 type NoticeWorker struct {
@@ -106,38 +96,16 @@ func (w *NoticeWorker) Work(ctx context.Context, job *river.Job[NoticeArgs]) err
 	})
 }
 
+// sendConfirmation holds no name: whoever registered chose it, and the address
+// may be somebody else's.
 func (s *Service) sendConfirmation(ctx context.Context, sender mail.Sender, user id.User) error {
-	if _, off := sender.(mail.Unset); off {
-		return later() // before a token is made for nothing
-	}
-	var to string
-	var token config.Secret
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		to = ""
-		p, err := find(ctx, tx, user)
-		if errors.Is(err, fault.ErrNotFound) || (err == nil && (p.Confirmed() || p.Banned())) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("find person: %w", err)
-		}
-		to = p.Email
-		token, err = s.MakeToken(ctx, tx, user, ConfirmEmail, confirmTTL)
-		return err
-	})
-	if err != nil || to == "" {
-		return err
-	}
-	// No name in it: whoever registered chose the name, and this address may be
-	// somebody else's.
-	return post(ctx, sender, mail.Letter{
-		To:      to,
+	return s.sendLink(ctx, sender, user, ConfirmEmail, confirmTTL, mail.Letter{
 		Subject: "Confirm your e-mail address",
 		Paragraphs: []string{
 			"Somebody, hopefully you, opened a Flint account with this e-mail address. Confirm it to connect your accounts.",
 			"The link works once, within 24 hours.",
 		},
-		Action:   mail.Action{Label: "Confirm my address", Link: s.cfg.Origin.Link("/verify", token)},
+		Action:   mail.Action{Label: "Confirm my address", Link: "/verify"},
 		Footnote: "If it wasn't you, ignore this mail; the account stays locked.",
 	})
 }
@@ -158,6 +126,13 @@ func post(ctx context.Context, sender mail.Sender, l mail.Letter) error {
 		return river.JobSnooze(mail.Wait(err)) // asked to wait: no attempt is lost
 	}
 	return err
+}
+
+// oncePer lets one mail of a kind leave for one person in a while, whoever asks.
+func oncePer(while time.Duration) river.InsertOpts {
+	o := queue.Options(queue.Mail)
+	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByPeriod: while}
+	return o
 }
 
 // later puts a mail job back until there is a server to send through; that

@@ -37,11 +37,7 @@ type LinkArgs struct {
 func (LinkArgs) Kind() string { return "identity.link" }
 
 // InsertOpts lets one such mail a minute leave for one person, whoever asks.
-func (LinkArgs) InsertOpts() river.InsertOpts {
-	o := queue.Options(queue.Mail)
-	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}
-	return o
-}
+func (LinkArgs) InsertOpts() river.InsertOpts { return oncePer(time.Minute) }
 
 // LinkWorker sends sign-in links. The token is made here and now.
 type LinkWorker struct {

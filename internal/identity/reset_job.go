@@ -26,11 +26,7 @@ type ResetArgs struct {
 func (ResetArgs) Kind() string { return "identity.reset" }
 
 // InsertOpts lets one such mail a minute leave for one person, whoever asks.
-func (ResetArgs) InsertOpts() river.InsertOpts {
-	o := queue.Options(queue.Mail)
-	o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}
-	return o
-}
+func (ResetArgs) InsertOpts() river.InsertOpts { return oncePer(time.Minute) }
 
 // SetupArgs asks for the mail of an invitation.
 type SetupArgs struct {
@@ -96,7 +92,8 @@ func (w *SetupWorker) Work(ctx context.Context, job *river.Job[SetupArgs]) error
 }
 
 // sendLink makes a token and sends l with it, to the person's address. l's link
-// is the path of the page that takes the token.
+// is the path of the page that takes the token. It does nothing for a person who
+// is gone or banned, or has nothing to confirm any more.
 func (s *Service) sendLink(ctx context.Context, sender mail.Sender, user id.User, purpose Purpose, ttl time.Duration, l mail.Letter) error {
 	if _, off := sender.(mail.Unset); off {
 		return later() // before a token is made for nothing
@@ -105,7 +102,7 @@ func (s *Service) sendLink(ctx context.Context, sender mail.Sender, user id.User
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		l.To = ""
 		p, err := find(ctx, tx, user)
-		if errors.Is(err, fault.ErrNotFound) || (err == nil && p.Banned()) {
+		if errors.Is(err, fault.ErrNotFound) || (err == nil && (p.Banned() || purpose == ConfirmEmail && p.Confirmed())) {
 			return nil
 		}
 		if err != nil {
