@@ -36,6 +36,9 @@ export type Transaction = TransactionPage["transactions"][number]
 export type Factors = Answer<"/api/auth/mfa">
 export type Passkey = Factors["passkeys"][number]
 export type Enrolment = paths["/api/auth/mfa/setup"]["post"]["responses"][200]["content"]["application/json"]
+export type ApiKey = Answer<"/api/keys">["keys"][number]
+/** A key that was just made, with the secret that is never shown again. */
+export type MadeKey = paths["/api/keys"]["post"]["responses"][201]["content"]["application/json"]
 export type Session = Answer<"/api/auth/sessions">["sessions"][number]
 export type SecurityEvent = Answer<"/api/security/log">["entries"][number]
 export type SecurityArea = SecurityEvent["area"]

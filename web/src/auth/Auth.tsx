@@ -1,16 +1,25 @@
-import type { ReactNode } from "react"
-import { ConfirmEmail, UndoEmail } from "./EmailChange"
+import { lazy, type ReactNode, Suspense } from "react"
 import { Frame } from "./Frame"
 import { LinkSignIn } from "./LinkSignIn"
-import { MailLink } from "./MailLink"
-import { Reset } from "./Reset"
 import { SignIn } from "./SignIn"
-import { SignUp } from "./SignUp"
-import { Verify } from "./Verify"
+
+// Signing in is what most people come for, and comes with the document. The rest follows.
+const SignUp = lazy(() => import("./SignUp"))
+const Verify = lazy(() => import("./Verify"))
+const Reset = lazy(() => import("./Reset"))
+const MailLink = lazy(() => import("./MailLink"))
+const ConfirmEmail = lazy(() => import("./ConfirmEmail"))
+const UndoEmail = lazy(() => import("./UndoEmail"))
 
 /** Chooses the page; each is reached by a full load, so there is no router. */
 export function Auth({ path }: { path: string }) {
-  return <Frame>{page(path.replace(/\/+$/, ""))}</Frame>
+  return (
+    <Frame>
+      <Suspense fallback={<p role="status" aria-busy="true" aria-label="Loading" />}>
+        {page(path.replace(/\/+$/, ""))}
+      </Suspense>
+    </Frame>
+  )
 }
 
 function page(path: string): ReactNode {

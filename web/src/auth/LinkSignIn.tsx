@@ -1,10 +1,11 @@
-import { useEffect, useRef, useState } from "react"
+import { lazy, useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
 import { type ApiError, asApiError } from "../api/problem"
 import { buttonClass, Spinner } from "../ui/Button"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
-import { SecondStep } from "./SecondStep"
+
+const SecondStep = lazy(() => import("./SecondStep"))
 
 /** Signs in with a one-time link, as the demo prints it. */
 export function LinkSignIn() {

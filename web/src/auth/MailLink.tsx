@@ -6,7 +6,7 @@ import { FormProblem, Notice } from "./Notice"
 import { useSubmit } from "./useSubmit"
 
 /** Asks for a mail, always with the same answer: a link to sign in with, or one to choose another password. */
-export function MailLink({
+export default function MailLink({
   path,
   title,
   children,

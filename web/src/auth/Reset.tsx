@@ -1,14 +1,14 @@
 import type { ReactNode } from "react"
 import { api, ask } from "../api/client"
 import { Button, buttonClass } from "../ui/Button"
-import { Input } from "../ui/Field"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
+import { NewPassword } from "./NewPassword"
 import { FormProblem } from "./Notice"
 import { useSubmit } from "./useSubmit"
 
 /** Takes a new or a first password, with the token of the mailed link. */
-export function Reset({
+export default function Reset({
   path,
   title,
   action,
@@ -50,17 +50,7 @@ export function Reset({
       <Heading title={title}>{children}</Heading>
       <form onSubmit={onSubmit} className="space-y-4">
         <FormProblem error={error} />
-        <Input
-          label="New password"
-          name="password"
-          type="password"
-          autoComplete="new-password"
-          required
-          autoFocus
-          minLength={8}
-          hint="A few words that only you would put together are best."
-          error={error?.field("password")}
-        />
+        <NewPassword autoFocus error={error?.field("password")} />
         <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
           {action}
         </Button>

@@ -2,17 +2,12 @@ import { useState } from "react"
 import { api, ask } from "../api/client"
 import { passkeysWork, showPasskey } from "../api/passkeys"
 import type { Demand, Method } from "../api/problem"
-import { safeReturn } from "../shell/session"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
+import { destination } from "./destination"
 import { Heading } from "./Frame"
 import { FormProblem, Notice } from "./Notice"
 import { useSubmit } from "./useSubmit"
-
-/** Where to go once signed in: back to the page that asked for it, if it is ours. */
-export function destination(search: string): string {
-  return safeReturn(new URLSearchParams(search).get("next"))
-}
 
 const ways: Partial<Record<Method, { lead: string; other: string }>> = {
   passkey: { lead: "Confirm with a passkey.", other: "Use a passkey" },
@@ -24,7 +19,7 @@ const ways: Partial<Record<Method, { lead: string; other: string }>> = {
 }
 
 /** The second step of signing in: a passkey, a code of the authenticator app, or one from paper. */
-export function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => void }) {
+export default function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => void }) {
   const methods = demand.methods.filter((m) => ways[m] && (m !== "passkey" || passkeysWork()))
   const [method, setMethod] = useState<Method>(methods[0] ?? "backup_code")
   const { busy, error, answer, onSubmit, reset } = useSubmit(async ({ code = "" }) => {

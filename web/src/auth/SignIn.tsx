@@ -1,13 +1,15 @@
-import { useEffect, useRef, useState } from "react"
+import { lazy, useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
 import { passkeysWork, showPasskey } from "../api/passkeys"
 import { type ApiError, asApiError } from "../api/problem"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
+import { destination } from "./destination"
 import { Heading } from "./Frame"
 import { FormProblem } from "./Notice"
-import { destination, SecondStep } from "./SecondStep"
 import { useSubmit } from "./useSubmit"
+
+const SecondStep = lazy(() => import("./SecondStep"))
 
 export function SignIn() {
   const { busy, error, answer, onSubmit, reset } = useSubmit(async ({ email = "", password = "" }) => {

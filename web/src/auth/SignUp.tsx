@@ -4,11 +4,13 @@ import { api, ask } from "../api/client"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
 import { Heading, useApp } from "./Frame"
+import { NewPassword } from "./NewPassword"
 import { FormProblem, Notice } from "./Notice"
 import { useSubmit } from "./useSubmit"
 
-export function SignUp() {
+export default function SignUp() {
   const [email, setEmail] = useState("")
+  const [words, setWords] = useState<string[]>([]) // what a password mustn't be made of
   const { busy, error, answer, onSubmit } = useSubmit(({ firstName = "", email = "", password = "" }) => {
     setEmail(email.trim())
     return ask(
@@ -26,7 +28,14 @@ export function SignUp() {
           Sign in
         </a>
       </Heading>
-      <form onSubmit={onSubmit} className="space-y-4">
+      <form
+        onSubmit={onSubmit}
+        onChange={(e) => {
+          const typed = new FormData(e.currentTarget)
+          setWords([String(typed.get("firstName") ?? ""), String(typed.get("email") ?? "")])
+        }}
+        className="space-y-4"
+      >
         <FormProblem error={error} />
         <Input
           label="First name"
@@ -45,16 +54,7 @@ export function SignUp() {
           required
           error={error?.field("email")}
         />
-        <Input
-          label="Password"
-          name="password"
-          type="password"
-          autoComplete="new-password"
-          required
-          minLength={8}
-          hint="A few words that only you would put together are best."
-          error={error?.field("password")}
-        />
+        <NewPassword label="Password" words={words} error={error?.field("password")} />
         <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
           Create account
         </Button>

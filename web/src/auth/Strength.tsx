@@ -1,24 +1,33 @@
 import { clsx } from "clsx"
-import { useEffect, useState } from "react"
+import { useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
+import { asApiError } from "../api/problem"
 
 const tones = ["bg-down", "bg-down", "bg-warn", "bg-up", "bg-up"]
 
-/** How hard a password is to guess, as the server will judge it. It asks once the typing rests. */
+/**
+ * How hard a password is to guess, as the server will judge it; `words` are the person's own. It
+ * asks once the typing rests, and rests itself for as long as the server asks it to.
+ */
 export default function Strength({ password, words }: { password: string; words?: string[] }) {
   const [said, setSaid] = useState<{ score: number; message: string; acceptable: boolean }>()
+  const notBefore = useRef(0) // ms
   const given = (words ?? []).filter(Boolean).join("\n")
   useEffect(() => {
     if (password.length < 4) return setSaid(undefined)
     const stop = new AbortController()
-    const timer = setTimeout(() => {
-      const body = { password, words: given ? given.split("\n") : [] }
-      // Without an answer there is no estimate; the server judges again when it is sent.
-      ask(api.POST("/api/auth/password-strength", { body, signal: stop.signal })).then(
-        setSaid,
-        () => undefined,
-      )
-    }, 400)
+    const timer = setTimeout(
+      () => {
+        const body = { password, words: given ? given.split("\n") : [] }
+        // Without an answer there is no estimate; the server judges again when it is sent.
+        ask(api.POST("/api/auth/password-strength", { body, signal: stop.signal })).then(setSaid, (e) => {
+          if (stop.signal.aborted) return
+          notBefore.current = Date.now() + 1000 * asApiError(e).retryAfter
+          setSaid(undefined)
+        })
+      },
+      Math.max(400, notBefore.current - Date.now()),
+    )
     return () => {
       clearTimeout(timer)
       stop.abort()

@@ -9,7 +9,7 @@ import { FormProblem, Notice } from "./Notice"
 import { useSubmit } from "./useSubmit"
 
 /** Confirms an e-mail address with the token of the mailed link. */
-export function Verify() {
+export default function Verify() {
   const [state, setState] = useState<"busy" | "done" | ApiError>("busy")
   const sent = useRef(false)
   useEffect(() => {

@@ -3,7 +3,7 @@ import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
 import { Refusal, serve, theApp } from "../testing/render"
 import { Auth } from "./Auth"
-import { destination } from "./SecondStep"
+import { destination } from "./destination"
 
 describe("signing in", () => {
   it("says when the password is wrong, and keeps the form", async () => {
@@ -106,12 +106,32 @@ describe("signing up", () => {
       },
     })
     render(<Auth path="/signup" />)
-    await userEvent.type(screen.getByLabelText("First name"), "Ada")
+    await userEvent.type(await screen.findByLabelText("First name"), "Ada")
     await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
     await userEvent.type(screen.getByLabelText("Password"), "password1")
     await userEvent.click(screen.getByRole("button", { name: "Create account" }))
     expect(await screen.findByText("This password is well known.")).toBeInTheDocument()
     expect(screen.getByLabelText("Password")).toBeInvalid()
+  })
+  it("says how hard the password is to guess for who knows the person", async () => {
+    const { calls } = serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/password-strength": {
+        score: 1,
+        acceptable: false,
+        message: "It is little more than your own name or address.",
+      },
+    })
+    render(<Auth path="/signup" />)
+    await userEvent.type(await screen.findByLabelText("First name"), "Ada")
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(screen.getByLabelText("Password"), "adaada12")
+    expect(await screen.findByText("It is little more than your own name or address.")).toBeInTheDocument()
+    const asked = calls.filter((c) => c.path === "/api/auth/password-strength")
+    expect(JSON.parse(asked.at(-1)?.body ?? "{}")).toEqual({
+      password: "adaada12",
+      words: ["Ada", "ada@example.com"],
+    })
   })
   it("sends people to their inbox", async () => {
     serve({
@@ -119,7 +139,7 @@ describe("signing up", () => {
       "POST /api/auth/public-register": { success: true, message: "Almost done." },
     })
     render(<Auth path="/signup" />)
-    await userEvent.type(screen.getByLabelText("First name"), "Ada")
+    await userEvent.type(await screen.findByLabelText("First name"), "Ada")
     await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
     await userEvent.type(screen.getByLabelText("Password"), "correct horse battery")
     await userEvent.click(screen.getByRole("button", { name: "Create account" }))
@@ -149,13 +169,13 @@ describe("a forgotten password", () => {
       "POST /api/auth/request-reset": { success: true, message: "If we know it, a mail is on its way." },
     })
     render(<Auth path="/forgot" />)
-    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(await screen.findByLabelText("E-mail"), "ada@example.com")
     await userEvent.click(screen.getByRole("button", { name: "Send me a link" }))
     expect(await screen.findByRole("status")).toHaveTextContent("on its way")
   })
-  it.each(["/reset", "/setup-password"])("can't be chosen at %s without the mailed token", (path) => {
+  it.each(["/reset", "/setup-password"])("can't be chosen at %s without the mailed token", async (path) => {
     serve({ "GET /api/app": theApp })
     render(<Auth path={path} />)
-    expect(screen.getByRole("heading", { name: "This link is incomplete" })).toBeInTheDocument()
+    expect(await screen.findByRole("heading", { name: "This link is incomplete" })).toBeInTheDocument()
   })
 })

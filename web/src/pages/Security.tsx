@@ -7,6 +7,7 @@ import { Failed, RowSkeletons } from "../ui/States"
 import { Authenticator } from "./security/Authenticator"
 import { BackupCodes } from "./security/BackupCodes"
 import { Email } from "./security/Email"
+import { Keys } from "./security/Keys"
 import { Passkeys } from "./security/Passkeys"
 import { Password } from "./security/Password"
 import * as queries from "./security/queries"
@@ -22,6 +23,7 @@ export default function Security() {
         <div className="space-y-5">
           <Ways />
           <Sessions />
+          <Keys />
         </div>
         <SecurityLog />
       </div>

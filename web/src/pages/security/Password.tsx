@@ -2,8 +2,8 @@ import { KeyRound } from "lucide-react"
 import { useState } from "react"
 import { api, ask } from "../../api/client"
 import type { User } from "../../api/types"
+import { NewPassword } from "../../auth/NewPassword"
 import { FormProblem } from "../../auth/Notice"
-import Strength from "../../auth/Strength"
 import { useSubmit } from "../../auth/useSubmit"
 import { Button } from "../../ui/Button"
 import { Input } from "../../ui/Field"
@@ -37,7 +37,6 @@ function Form({ user, onDone }: { user: User; onDone: () => void }) {
   const guard = useGuard()
   const say = useSay()
   const changed = useChanged()
-  const [typed, setTyped] = useState("")
   const { busy, error, onSubmit } = useSubmit(async ({ current = "", chosen = "" }) => {
     const body = { currentPassword: current, newPassword: chosen }
     const { message } = await guard(() => ask(api.POST("/api/user/change-password", { body })))
@@ -58,22 +57,7 @@ function Form({ user, onDone }: { user: User; onDone: () => void }) {
         autoFocus
         error={error?.field("currentPassword")}
       />
-      <div>
-        <Input
-          label="New password"
-          name="chosen"
-          type="password"
-          autoComplete="new-password"
-          required
-          minLength={8}
-          maxLength={256}
-          value={typed}
-          onChange={(e) => setTyped(e.target.value)}
-          hint="A few words that only you would put together are best."
-          error={error?.field("newPassword")}
-        />
-        <Strength password={typed} />
-      </div>
+      <NewPassword name="chosen" words={[user.firstName, user.email]} error={error?.field("newPassword")} />
       <div className="flex justify-end gap-2">
         <Button look="quiet" onClick={onDone}>
           Cancel

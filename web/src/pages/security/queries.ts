@@ -14,6 +14,11 @@ export const sessions = queryOptions({
   queryFn: async ({ signal }) => (await ask(api.GET("/api/auth/sessions", { signal }))).sessions ?? [],
 })
 
+export const keys = queryOptions({
+  queryKey: ["security", "keys"],
+  queryFn: ({ signal }) => ask(api.GET("/api/keys", { signal })),
+})
+
 export const log = (area?: SecurityArea) =>
   infiniteQueryOptions({
     queryKey: ["security", "log", area ?? ""],

@@ -1,7 +1,7 @@
 import { screen, within } from "@testing-library/react"
 import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
-import type { Factors, Session } from "../../api/types"
+import type { ApiKey, Factors, Session } from "../../api/types"
 import { household, Refusal, renderAt, serve } from "../../testing/render"
 import { inFours } from "./Authenticator"
 import { codesFile } from "./BackupCodes"
@@ -37,6 +37,7 @@ function secure(over: Record<string, unknown> = {}) {
         sessions: [aSession(), aSession({ id: "s2", current: true, isCurrent: true })],
       },
       "GET /api/security/log": { entries: [], nextCursor: null },
+      "GET /api/keys": { keys: [], allowed: true },
       ...over,
     }),
   )
@@ -109,6 +110,62 @@ describe("the security page", () => {
     renderAt("/settings/security")
     expect(await screen.findByText("We couldn’t load your devices.")).toBeInTheDocument()
     expect(await screen.findByText("Authenticator app")).toBeInTheDocument()
+  })
+})
+
+function aKey(o: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: "k1",
+    name: "Household sheet",
+    prefix: "flint_key_a1B2c3",
+    scope: "data:read",
+    createdAt: new Date().toISOString(),
+    expiresAt: new Date(Date.now() + 90 * 86_400_000).toISOString(),
+    lastUsedAt: null,
+    lastAddress: "",
+    ...o,
+  }
+}
+
+describe("API keys", () => {
+  it("are shown once, when they are made", async () => {
+    const key = `flint_key_${"x".repeat(43)}`
+    const { calls } = secure({ "POST /api/keys": { key, apiKey: aKey() } })
+    renderAt("/settings/security")
+    await userEvent.click(await screen.findByRole("button", { name: "Make a key" }))
+    const dialog = await screen.findByRole("dialog", { name: "Make an API key" })
+    await userEvent.type(within(dialog).getByLabelText("What it is for"), "Household sheet")
+    await userEvent.selectOptions(within(dialog).getByLabelText("It works for"), "30 days")
+    await userEvent.click(within(dialog).getByRole("button", { name: "Make the key" }))
+    expect(await within(dialog).findByText(key)).toBeInTheDocument()
+    const sent = calls.find((c) => c.method === "POST" && c.path === "/api/keys")
+    expect(JSON.parse(sent?.body ?? "{}")).toEqual({ name: "Household sheet", expiresInDays: 30 })
+    await userEvent.click(within(dialog).getByRole("button", { name: "I’ve kept it" }))
+    expect(screen.queryByText(key)).toBeNull()
+  })
+  it("say where they were used last, and are revoked after a question", async () => {
+    const { calls } = secure({
+      "GET /api/keys": {
+        keys: [aKey({ lastUsedAt: new Date().toISOString(), lastAddress: "192.0.2.7" })],
+        allowed: true,
+      },
+      "DELETE /api/keys/k1": {},
+    })
+    renderAt("/settings/security")
+    expect((await screen.findByText(/flint_key_a1B2c3/)).closest("li")).toHaveTextContent(
+      "used just now from 192.0.2.7",
+    )
+    await userEvent.click(screen.getByRole("button", { name: "Revoke Household sheet" }))
+    const sure = await screen.findByRole("alertdialog", { name: "Revoke “Household sheet”?" })
+    expect(calls.some((c) => c.method === "DELETE")).toBe(false)
+    await userEvent.click(within(sure).getByRole("button", { name: "Revoke the key" }))
+    expect((await screen.findAllByText(/works no more/)).length).toBeGreaterThan(0)
+  })
+  it("are explained, without a dead button, on a plan that has none", async () => {
+    secure({ "GET /api/keys": { keys: [], allowed: false } })
+    renderAt("/settings/security")
+    expect(await screen.findByText(/come with the Pro and Premium plans/)).toBeInTheDocument()
+    expect(screen.queryByRole("button", { name: "Make a key" })).toBeNull()
   })
 })
 

@@ -1,48 +1,12 @@
-import { useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
-import { type ApiError, asApiError } from "../api/problem"
-import { Button, buttonClass, Spinner } from "../ui/Button"
+import { Button, buttonClass } from "../ui/Button"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
 import { FormProblem } from "./Notice"
 import { useSubmit } from "./useSubmit"
 
-/** Makes a new e-mail address the account's own, with the token mailed to it. */
-export function ConfirmEmail() {
-  const [state, setState] = useState<"busy" | "done" | ApiError>("busy")
-  const sent = useRef(false)
-  useEffect(() => {
-    if (sent.current) return
-    sent.current = true
-    ask(api.POST("/api/user/email/confirm", { body: { token: fragment() } })).then(
-      () => setState("done"),
-      (e) => setState(asApiError(e)),
-    )
-  }, [])
-  if (state === "busy") {
-    return (
-      <div role="status" className="text-ink-2">
-        <Heading title="Confirming your new address" />
-        <Spinner />
-      </div>
-    )
-  }
-  return (
-    <>
-      {state === "done" ? (
-        <Heading title="Your e-mail is changed">From now on, sign in with the new address.</Heading>
-      ) : (
-        <Heading title="This link didn’t work">{state.message}</Heading>
-      )}
-      <a href="/settings/security" className={buttonClass("primary", "lg", "w-full")}>
-        Go to your settings
-      </a>
-    </>
-  )
-}
-
 /** Takes a change of address back, from the old mailbox. It asks first: it signs everybody out. */
-export function UndoEmail() {
+export default function UndoEmail() {
   const token = fragment()
   const { busy, error, answer, onSubmit } = useSubmit(() =>
     ask(api.POST("/api/user/email/undo", { body: { token } })),
