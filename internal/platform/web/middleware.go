@@ -155,6 +155,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			Problem(w, r, ErrHost)
 		case !storable(r.URL.Path) || !storableQuery(r):
 			Problem(w, r, fault.About(ErrMalformed, "url", "must be UTF-8 without null characters"))
+		case api && s.cors(w, r):
 		default:
 			next.ServeHTTP(w, r)
 		}

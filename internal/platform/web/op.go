@@ -113,9 +113,9 @@ func (s *Server) mount(op Op, h http.Handler) {
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		ev := eventOf(r.Context())
 		ev.route = op.Path
-		if !op.CrossSite && !bearer(r) {
-			if err := s.csrf.Check(r); err != nil {
-				Problem(w, r, fault.Because(ErrCrossSite, err))
+		if !op.CrossSite && !bearer(r) && !s.befriended(r) {
+			if err := s.sameOrigin(r); err != nil {
+				Problem(w, r, err)
 				return
 			}
 		}

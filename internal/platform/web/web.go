@@ -54,6 +54,9 @@ type Config struct {
 	Hosts []string `env:"FLINT_HOSTS"`
 	// TrustedProxies are the networks (CIDR) whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix `env:"FLINT_TRUSTED_PROXIES"`
+	// CORSOrigins are other origins whose pages may call the API, with a bearer
+	// token and never with cookies.
+	CORSOrigins []string `env:"FLINT_CORS_ORIGINS"`
 	// ConnectScripts and ConnectFrames are the origins that the pages under
 	// /connect may load a script from and show in a frame.
 	ConnectScripts []string `env:"FLINT_CONNECT_SCRIPTS"`
@@ -127,6 +130,7 @@ type Server struct {
 	cfg      Config
 	origin   *url.URL
 	hosts    map[string]bool
+	friends  map[string]bool // Config.CORSOrigins
 	policies map[string]bool
 	mux      *http.ServeMux
 	api      huma.API
@@ -140,6 +144,12 @@ type Server struct {
 
 	stop     sync.Once
 	stopping chan struct{} // closed when streams should end
+}
+
+// Validate says what can't be meant. config.Load calls it.
+func (c Config) Validate() error {
+	_, err := parseCORS(c.CORSOrigins)
+	return err
 }
 
 const defaultMaxBody = 64 << 10
@@ -162,9 +172,14 @@ func New(cfg Config) *Server {
 	cfg.HandlerWrites = cmp.Or(cfg.HandlerWrites, 60*time.Second)
 	cfg.Drain = cmp.Or(cfg.Drain, 10*time.Second)
 
+	friends, err := parseCORS(cfg.CORSOrigins)
+	if err != nil {
+		panic("web: " + err.Error())
+	}
 	s := &Server{
 		cfg:      cfg,
 		origin:   u,
+		friends:  friends,
 		hosts:    map[string]bool{strings.ToLower(u.Host): true},
 		policies: map[string]bool{"none": true},
 		mux:      http.NewServeMux(),

@@ -745,6 +745,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/csrf-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Please clients that still ask for a token
+         * @description Where a request comes from is checked by what the browser says, so there is no token to fetch. Older clients ask for one and send it as x-csrf-token: they may, and it changes nothing.
+         */
+        get: operations["get-csrf-token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dashboard": {
         parameters: {
             query?: never;
@@ -2285,6 +2305,10 @@ export interface components {
             /** @description Of the positions with a known cost */
             totalProfitLoss: components["schemas"]["Amount"] | null;
             totalValue: components["schemas"]["Amount"] | null;
+        };
+        TokenBody: {
+            /** @description Nothing looks at it */
+            csrfToken: string;
         };
         TotalsStruct: {
             /** @description Bank accounts */
@@ -4124,6 +4148,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunsOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-csrf-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
