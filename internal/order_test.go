@@ -29,6 +29,8 @@ var order = []string{
 	"internal/platform/postgres/private",
 	"internal/platform/postgres",
 	"internal/platform/postgres/pgtest",
+	"internal/platform/redis", // what nodes share and may lose
+	"internal/platform/redis/redistest",
 	"internal/platform/web",
 	"internal/platform/web/webtest",
 	"internal/platform/queue",
