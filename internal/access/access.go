@@ -6,6 +6,7 @@ package access
 
 import (
 	"context"
+	"time"
 
 	"flint/internal/id"
 )
@@ -74,6 +75,8 @@ type Actor struct {
 	Level   Level   // how surely it is them; AAL1 for any session
 	Proofs  Proofs  // when they last proved it
 	Factors Factors // what they could prove it with, beside the password
+
+	Lapses time.Time // when the cookie that they came with runs out; zero for who came otherwise
 }
 
 // SystemActor is the Actor of background work named job on user's data.

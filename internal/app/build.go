@@ -183,6 +183,7 @@ func (a *App) door(g ground) {
 	cfg := g.cfg.Web
 	cfg.Origin, cfg.Version, cfg.Policies = g.cfg.Origin.String(), Version(), g.limits.Names()
 	cfg.Authenticate, cfg.Proofs, cfg.Limit = authenticate(a.Sessions, a.programs), a.Sessions.Proofs, g.limits.Allow
+	cfg.Renew = a.Sessions.Renew
 	cfg.Log, cfg.Now, cfg.Site = g.log, g.now, frontend.Dist()
 	cfg.ConnectScripts, cfg.ConnectFrames = connectOrigins(g.cfg)
 	a.Web = web.New(cfg)

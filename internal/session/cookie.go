@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"flint/internal/config"
@@ -22,16 +23,18 @@ type cookies struct {
 	refreshTTL      time.Duration
 }
 
-func (s *Service) cookies() cookies {
+func cookiesFor(cfg Config) cookies {
 	prefix := ""
-	if s.cfg.Origin.Secure() {
+	if cfg.Origin.Secure() {
 		prefix = "__Host-"
 	}
 	return cookies{
-		access: prefix + "accessToken", refresh: prefix + "refreshToken", secure: s.cfg.Origin.Secure(),
-		accessTTL: s.cfg.AccessTTL, refreshTTL: s.cfg.IdleTTL,
+		access: prefix + "accessToken", refresh: prefix + "refreshToken", secure: cfg.Origin.Secure(),
+		accessTTL: cfg.AccessTTL, refreshTTL: cfg.IdleTTL,
 	}
 }
+
+func (s *Service) cookies() cookies { return s.jar }
 
 func (c cookies) make(name, value string, maxAge int) http.Cookie {
 	return http.Cookie{ //nolint:gosec // Secure follows the origin: plain http is for this machine alone
@@ -57,9 +60,30 @@ func (c cookies) clear() []http.Cookie {
 	return []http.Cookie{c.make(c.access, "", -1), c.make(c.refresh, "", -1)}
 }
 
-// read returns the value of the one cookie in found, nothing if there is none.
-// Two of one name are refused: one of them was put there by somebody else, and
-// nothing tells which.
+// find returns the value of the one cookie called name in the Cookie headers,
+// nothing if there is none. Two of one name are refused: one of them was put
+// there by somebody else, and nothing tells which. net/http makes a list of all
+// cookies for each that is asked for; this is done for every request.
+func (c cookies) find(headers []string, name string) (config.Secret, error) {
+	value, found := "", 0
+	for _, rest := range headers {
+		for rest != "" {
+			var pair string
+			pair, rest, _ = strings.Cut(rest, ";")
+			n, v, _ := strings.Cut(pair, "=")
+			if strings.Trim(n, " \t") == name {
+				value = strings.Trim(v, " \t")
+				found++
+			}
+		}
+	}
+	if found > 1 {
+		return config.Secret{}, fault.Because(ErrToken, errors.New("several cookies of one name"))
+	}
+	return config.NewSecret(value), nil
+}
+
+// read is find in what net/http has read.
 func (c cookies) read(found []*http.Cookie) (config.Secret, error) {
 	switch len(found) {
 	case 0:

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,9 +64,8 @@ func (s *Service) meet(ctx context.Context, tx pgx.Tx, user id.User, session id.
 		return config.Secret{}, false, nil
 	}
 	now := s.now()
-	r := http.Request{Header: http.Header{"Cookie": {c.cookie}}}
 	// Two cookies of one name are as good as none.
-	if token, err = s.cookies().read(r.CookiesNamed(s.cookies().device(user))); err == nil && !token.IsZero() {
+	if token, err = s.cookies().find([]string{c.cookie}, s.cookies().device(user)); err == nil && !token.IsZero() {
 		n, err := useDevice(ctx, tx, hash(token), user, session, now, now.Add(-deviceTTL))
 		if err != nil {
 			return config.Secret{}, false, fmt.Errorf("find device: %w", err)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -44,8 +45,7 @@ func (s *Service) refreshCookie(c Caller) (config.Secret, error) {
 	if c.Cookie == "" || c.Authorization != "" || c.delivery() == Mobile {
 		return config.Secret{}, nil
 	}
-	r := http.Request{Header: http.Header{"Cookie": {c.Cookie}}}
-	return s.cookies().read(r.CookiesNamed(s.cookies().refresh))
+	return s.cookies().find([]string{c.Cookie}, s.cookies().refresh)
 }
 
 type loginIn struct {
@@ -341,6 +341,11 @@ func (s *Service) refreshWeb(ctx context.Context, in *Caller) (*said, error) {
 		return nil, ErrNoToken
 	}
 	g, err := s.Refresh(ctx, token, in.client())
+	if errors.Is(err, ErrToken) { // nothing brings these back: the browser needn't keep them
+		for _, c := range s.cookies().clear() {
+			web.Header(ctx).Add("Set-Cookie", c.String())
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,11 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 	if st.user != c.User || st.delivery != delivery {
 		return access.Actor{}, fault.Because(ErrToken, errors.New("a token that contradicts its session"))
 	}
-	return st.actor(c.Session), nil
+	actor := st.actor(c.Session)
+	if delivery == Web {
+		actor.Lapses = c.ExpiresAt.Time
+	}
+	return actor, nil
 }
 
 // credential takes the access token out of r, from the one place where it may
@@ -62,7 +66,7 @@ func (s *Service) credential(r *http.Request) (config.Secret, Delivery, error) {
 	if r.Header.Get(mobileHeader) == "true" {
 		return config.Secret{}, "", ErrNoToken
 	}
-	token, err := s.cookies().read(r.CookiesNamed(s.cookies().access))
+	token, err := s.cookies().find(r.Header["Cookie"], s.cookies().access)
 	if err != nil {
 		return config.Secret{}, "", err
 	}

@@ -18,6 +18,9 @@
 // client that comes again within 20 seconds gets the same child. After that, or
 // from another client, the token must have been copied: the session is revoked.
 //
+// A browser that is in use needn't refresh all the time: its access cookie is
+// renewed by the answers to ordinary requests; see slide.go.
+//
 // Who has a second factor (package mfa) gets no session for the password or the
 // link alone, but a challenge, good for five minutes: the session begins with
 // the factor, see challenge.go.
@@ -40,6 +43,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/config"
@@ -143,6 +147,8 @@ type Service struct {
 	people *identity.Service
 	tokens *tokens
 	live   *live
+	slides *lru.Cache[slide, struct{}]
+	jar    cookies
 	asking chan struct{} // holds one: who asks about an unknown key
 	asked  time.Time     // when that was; read and set by who holds it
 	load   sync.Mutex    // one load at a time, so that none puts back older keys
@@ -176,7 +182,14 @@ func New(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, people *identity.S
 	if err != nil {
 		return nil, fmt.Errorf("prepare the session cache: %w", err)
 	}
-	return &Service{cfg: cfg, pool: pool, keys: keys, people: people, tokens: tokens, live: live, asking: make(chan struct{}, 1)}, nil
+	slides, err := lru.New[slide, struct{}](cacheSize)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the renewal of cookies: %w", err)
+	}
+	return &Service{
+		cfg: cfg, pool: pool, keys: keys, people: people, tokens: tokens, live: live, slides: slides, jar: cookiesFor(cfg),
+		asking: make(chan struct{}, 1),
+	}, nil
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

@@ -118,7 +118,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 	}
 	t.Cleanup(n.Stop)
 	api := web.New(web.Config{
-		Origin: origin, Policies: limits.Names(), Log: quiet, Now: h.now, Authenticate: n.Authenticate, Proofs: n.Proofs,
+		Origin: origin, Policies: limits.Names(), Log: quiet, Now: h.now, Authenticate: n.Authenticate, Proofs: n.Proofs, Renew: n.Renew,
 		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
 			return web.Decision{Allowed: true}, nil
 		},

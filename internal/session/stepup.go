@@ -136,7 +136,9 @@ func (s *Service) Proofs(ctx context.Context, actor access.Actor) (access.Actor,
 	if st.user != actor.User {
 		return access.Actor{}, fault.Because(ErrToken, errors.New("a session of somebody else"))
 	}
-	return st.actor(actor.Session), nil
+	fresh := st.actor(actor.Session)
+	fresh.Lapses = actor.Lapses
+	return fresh, nil
 }
 
 // ForgetProofs takes back, within tx, what was proven in every session of user

@@ -100,6 +100,33 @@ func touchSession(ctx context.Context, tx pgx.Tx, session id.Session, c Client, 
 		postgres.Args{"session": session, "now": now, "address": address, "device": c.Device})
 }
 
+// slideSession notes a use of a live session, unless there was one since a time,
+// or its newest refresh token isn't the one given, has expired or is older than
+// it may be. It is one statement, so that of many at once one finds something.
+func slideSession(ctx context.Context, tx pgx.Tx, r slideRow) (refreshRow, error) {
+	return postgres.One[refreshRow](ctx, tx, `
+		update sessions s set last_used_at = @now, address = @address
+		from refresh_tokens r
+		where s.id = @session and s.user_id = @owner and s.delivery = 'web' and s.device = @device
+		  and s.revoked_at is null and s.expires_at > @now and s.last_used_at < @before
+		  and r.token_hash = @hash and r.session_id = s.id and r.rotated_at is null and r.expires_at > @now and r.issued_at > @oldest
+		returning s.id as session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end,
+		          s.how, s.password_at, s.factor_at`,
+		postgres.Args{
+			"session": r.Session, "owner": r.Owner, "hash": r.Hash, "device": r.Device, "address": r.Address,
+			"now": r.Now, "before": r.Before, "oldest": r.Oldest,
+		})
+}
+
+// slideRow is what slideSession looks for.
+type slideRow struct {
+	Session             id.Session
+	Owner               id.User
+	Hash                []byte // of the refresh token that came with it
+	Device, Address     string
+	Now, Before, Oldest time.Time
+}
+
 // setProofs notes proofs (nil: none) in a live session and returns all of them.
 func setProofs(ctx context.Context, tx pgx.Tx, owner id.User, session id.Session, now time.Time, password, factor *time.Time) (proofRow, error) {
 	return postgres.One[proofRow](ctx, tx, `

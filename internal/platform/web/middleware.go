@@ -27,6 +27,8 @@ type event struct {
 	code  string // of the problem that was answered
 	log   *slog.Logger
 	actor access.Actor
+
+	header http.Header // of the answer
 }
 
 type eventKey struct{}
@@ -75,6 +77,7 @@ func (s *Server) enter(next http.Handler) http.Handler {
 		ctx = telemetry.WithRequest(ctx, ev.id, ev.addr)
 		r = r.WithContext(ctx)
 		w := &writer{ResponseWriter: plain}
+		ev.header = w.Header()
 		w.Header().Set("X-Request-Id", ev.id)
 		s.secure(w.Header())
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.HandlerWrites)) // recorders can't; servers can

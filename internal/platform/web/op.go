@@ -46,7 +46,7 @@ func Handle[I, O any](s *Server, op Op, fn func(ctx context.Context, in *I) (*O,
 		}
 		return out, nil
 	})
-	h := http.Handler(s.capture.take())
+	h := s.renewing(s.capture.take())
 	if _, hasBody := reflect.TypeFor[I]().FieldByName("Body"); hasBody {
 		h = readJSON(h)
 	}

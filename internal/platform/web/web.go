@@ -72,6 +72,10 @@ type Config struct {
 	// asked before a step-up is demanded, so that nobody who just gave one is sent
 	// back because this node has yet to hear of it. Nil: the actor's are believed.
 	Proofs func(ctx context.Context, actor access.Actor) (access.Actor, error)
+	// Renew adds fresh cookies to w, if it's time. It is called for whoever came
+	// with a cookie (Actor.Lapses), when a typed operation has turned out well and
+	// before anything is answered. Nil: cookies run out.
+	Renew func(w http.ResponseWriter, r *http.Request, actor access.Actor)
 	// Limit counts the call against a policy. An error counts as refusal.
 	Limit func(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (Decision, error)
 
