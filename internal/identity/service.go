@@ -56,6 +56,12 @@ const (
 // person is returned in the last two cases as well, so that the attempt can be
 // recorded as theirs. An error says that nothing could be found out.
 func (s *Service) Check(ctx context.Context, email string, password config.Secret) (Person, Refusal, error) {
+	return s.CheckFrom(ctx, email, password, Visitor{})
+}
+
+// CheckFrom is Check for somebody who comes from v, which decides what a wrong
+// password counts against; see guess.go.
+func (s *Service) CheckFrom(ctx context.Context, email string, password config.Secret, v Visitor) (Person, Refusal, error) {
 	if s.hasher.full() { // known before the database is asked, which others need
 		return Person{}, NotRefused, fault.After(ErrBusy, s.hasher.wait)
 	}
@@ -63,7 +69,11 @@ func (s *Service) Check(ctx context.Context, email string, password config.Secre
 	if err != nil {
 		canonical = "" // nobody has that address, but the time passes all the same
 	}
-	undo, err := s.limit(ctx, "login-account", canonical)
+	device, err := s.deviceOf(ctx, canonical, v)
+	if err != nil {
+		return Person{}, NotRefused, err
+	}
+	undo, err := s.countGuess(ctx, canonical, device, v.Address)
 	if err != nil {
 		return Person{}, NotRefused, err
 	}

@@ -114,7 +114,18 @@ func (s *Service) Of(ctx context.Context, db postgres.DB, user id.User) (access.
 // Attempt counts a try at user's second factor. Beyond the limit it is
 // web.ErrTooMany, right code or wrong. Call undo once the answer was right.
 func (s *Service) Attempt(ctx context.Context, user id.User) (undo func(), err error) {
-	d, err := s.cfg.Limits.AllowFor(ctx, "factor", user.String())
+	return s.AttemptOn(ctx, user, "")
+}
+
+// AttemptOn is Attempt on a device that user is known on; "" is none. It counts
+// apart from all others, so that a stranger who has the password and tries codes
+// doesn't lock the owner out.
+func (s *Service) AttemptOn(ctx context.Context, user id.User, device string) (undo func(), err error) {
+	who := user.String()
+	if device != "" {
+		who += " on " + device
+	}
+	d, err := s.cfg.Limits.AllowFor(ctx, "factor", who)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("count against limit factor: %w", err)

@@ -108,7 +108,7 @@ func (s *Service) SignInWithFactor(ctx context.Context, challenge config.Secret,
 	if err != nil {
 		return Grant{}, fmt.Errorf("find challenge: %w", err)
 	}
-	undo, err := s.cfg.Factors.Attempt(ctx, ch.UserID)
+	undo, err := s.attempt(ctx, ch.UserID, c)
 	if err != nil {
 		return Grant{}, err
 	}

@@ -25,6 +25,13 @@ func useDevice(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, sessio
 		postgres.Args{"hash": hash, "user": user, "session": session, "now": now, "oldest": oldest})
 }
 
+// deviceKnown tells whether user signed in on a device after oldest.
+func deviceKnown(ctx context.Context, db postgres.DB, hash []byte, user id.User, oldest time.Time) (bool, error) {
+	return postgres.Scalar[bool](ctx, db, `
+		select exists (select from devices where token_hash = @hash and user_id = @user and last_used_at > @oldest)`,
+		postgres.Args{"hash": hash, "user": user, "oldest": oldest})
+}
+
 // forgetDevice makes the device that a session began on unknown.
 func forgetDevice(ctx context.Context, tx pgx.Tx, user id.User, session id.Session) error {
 	return postgres.Exec(ctx, tx, `delete from devices where user_id = @user and session_id = @session`,

@@ -38,7 +38,7 @@ type Credentials struct {
 // if any: its session ends, so that a browser has one session and never one
 // that somebody else put there.
 func (s *Service) SignIn(ctx context.Context, given Credentials, before config.Secret, c Client) (Grant, error) {
-	p, refused, err := s.people.Check(ctx, given.Email, given.Password)
+	p, refused, err := s.people.CheckFrom(ctx, given.Email, given.Password, s.visitor(ctx, c))
 	if err != nil {
 		return Grant{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 	if !given.Code.IsZero() && p.SecondFactor {
 		typed := mfa.Typed(given.Code)
 		answer = &typed
-		if right, err = s.cfg.Factors.Attempt(ctx, p.ID); err != nil {
+		if right, err = s.attempt(ctx, p.ID, c); err != nil {
 			return Grant{}, err
 		}
 	}

@@ -119,6 +119,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 	t.Cleanup(n.Stop)
 	api := web.New(web.Config{
 		Origin: origin, Policies: limits.Names(), Log: quiet, Now: h.now, Authenticate: n.Authenticate, Proofs: n.Proofs, Renew: n.Renew,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")},
 		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
 			return web.Decision{Allowed: true}, nil
 		},
