@@ -22,6 +22,7 @@ var order = []string{
 	"internal/money",  // exact amounts
 	"internal/access", // who may do what
 	"internal/device", // names of browsers and systems
+	"internal/geo",    // where addresses are
 
 	"internal/config",             // settings and secrets
 	"internal/platform/telemetry", // logs, request ids

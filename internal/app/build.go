@@ -21,6 +21,7 @@ import (
 	"flint/internal/config"
 	"flint/internal/connection"
 	"flint/internal/envelope"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/ingest"
@@ -73,6 +74,7 @@ type ground struct {
 	keys   *envelope.Keys
 	jobs   queue.Inserter
 	limits *ratelimit.Limiter
+	atlas  *geo.Atlas
 	far    far
 	now    func() time.Time
 	log    *slog.Logger
@@ -102,9 +104,14 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 	if err != nil {
 		return nil, err
 	}
+	atlas, err := geo.Open(cfg.Geo)
+	if err != nil {
+		return nil, err
+	}
+	a.release = append(a.release, func() { _ = atlas.Close() })
 	g := ground{
 		cfg: cfg, pool: pool, keys: keys, jobs: jobs, limits: ratelimit.New(ratelimit.NewMemory(limitedKeys, now)),
-		far: far, now: now, log: log,
+		atlas: atlas, far: far, now: now, log: log,
 	}
 	if err := a.people(g); err != nil {
 		return nil, err
@@ -138,7 +145,7 @@ func (a *App) people(g ground) (err error) {
 			return a.Sessions.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
 	})
-	sessions.Now, sessions.Log, sessions.Factors = g.now, g.log, a.Factors
+	sessions.Now, sessions.Log, sessions.Factors, sessions.Atlas = g.now, g.log, a.Factors, g.atlas
 	if a.Sessions, err = session.New(sessions, g.pool, g.keys, a.Identity); err != nil {
 		return err
 	}
@@ -189,7 +196,7 @@ func (a *App) door(g ground) {
 	a.Web = web.New(cfg)
 	mountOwn(a.Web, g.cfg, g.pool)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox,
+		audit.NewLog(g.pool, g.atlas), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -213,7 +220,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &identity.SetupWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.EmailChangeWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.LinkWorker{Service: a.Identity, Sender: post})
-	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post})
+	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post, Atlas: g.atlas})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
 	river.AddWorker(workers, &session.KeysWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})

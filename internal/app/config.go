@@ -8,6 +8,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/config"
+	"flint/internal/geo"
 	"flint/internal/identity"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/postgres"
@@ -46,6 +47,7 @@ type Config struct {
 	Snaptrade  snaptrade.Config
 	MarketData marketdata.Config
 	Breaches   hibp.Config
+	Geo        geo.Config
 }
 
 // Demo is set by `flint demo` alone.

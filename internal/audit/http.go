@@ -7,15 +7,20 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/access"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/platform/web"
 )
 
 // Log shows people what concerns them.
-type Log struct{ pool *pgxpool.Pool }
+type Log struct {
+	pool  *pgxpool.Pool
+	atlas *geo.Atlas
+}
 
-// NewLog returns a Log of the entries in pool.
-func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool} }
+// NewLog returns a Log of the entries in pool. Where an address is, atlas says
+// when somebody reads; it isn't kept.
+func NewLog(pool *pgxpool.Pool, atlas *geo.Atlas) *Log { return &Log{pool, atlas} }
 
 type logIn struct {
 	Area   string   `query:"area" enum:"sign-in,account,connections,data" doc:"Only events of this kind"`
@@ -34,6 +39,8 @@ type event struct {
 	By      string    `json:"by" enum:"you,flint,support,unknown" doc:"unknown: somebody who wasn't signed in"`
 	Device  string    `json:"device" doc:"Such as Firefox on Linux; empty if there was none"`
 	Address string    `json:"address" doc:"IP address it came from; empty if there was none"`
+
+	Place *geo.Where `json:"place" doc:"Where that address is; null if that isn't known"`
 }
 
 type logOut struct {
@@ -43,7 +50,7 @@ type logOut struct {
 	}
 }
 
-func eventOf(l Line) event {
+func (g *Log) eventOf(l Line) event {
 	n := NameOf(l.Verb)
 	e := event{
 		ID: l.ID, At: l.At, Event: l.Verb, Title: n.Title, Detail: l.Says(), Area: n.Area, By: l.By(),
@@ -52,6 +59,7 @@ func eventOf(l Line) event {
 	if e.By == "support" { // where our own people sit is theirs
 		e.Address, e.Device = "", ""
 	}
+	e.Place = g.atlas.Where(e.Address)
 	return e
 }
 
@@ -76,7 +84,7 @@ func (g *Log) list(ctx context.Context, in *logIn) (*logOut, error) {
 			out.Body.NextCursor = &lines[i-1].ID
 			break
 		}
-		out.Body.Entries = append(out.Body.Entries, eventOf(l))
+		out.Body.Entries = append(out.Body.Entries, g.eventOf(l))
 	}
 	return out, nil
 }

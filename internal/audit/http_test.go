@@ -15,6 +15,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/audit"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
@@ -38,7 +39,11 @@ func door(t *testing.T, pool *pgxpool.Pool) *webtest.Client {
 			return web.Decision{Allowed: true}, nil
 		},
 	})
-	audit.NewLog(pool).Operations(api)
+	atlas, err := geo.Open(geo.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	audit.NewLog(pool, atlas).Operations(api)
 	return webtest.New(t, api.Handler(), "https://flint.example")
 }
 
@@ -105,6 +110,24 @@ func TestPeopleReadWhatConcernsThemInPlainWords(t *testing.T) {
 			t.Errorf("%s: %d %s", bad, a.Status, a.Body)
 		}
 	}
+}
+
+func TestTheLogSaysWhereAnAddressIsIfThatIsKnown(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	c := door(t, pool)
+	ana := id.New[id.User]()
+	for i, address := range []string{"81.2.69.142", "203.0.113.9"} {
+		ctx := telemetry.WithRequest(t.Context(), "req-1", netip.MustParseAddr(address))
+		if err := postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
+			return audit.Record(ctx, tx, now.Add(time.Duration(i)*time.Second), audit.Entry{Subject: ana, Verb: "session.refuse"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := asking(ana, "")
+	s.Contains = []string{`"place":{"country":"GB","name":"the United Kingdom"}`, `"place":null`}
+	c.Check(t, s)
 }
 
 func TestPagesOfTheLogMissNothingAndLeakNothing(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"flint/internal/audit"
 	"flint/internal/config"
 	"flint/internal/fault"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/queue"
@@ -59,6 +60,7 @@ type TellWorker struct {
 	river.WorkerDefaults[TellArgs]
 	Service *Service
 	Sender  mail.Sender
+	Atlas   *geo.Atlas // where addresses are; nil: nowhere
 }
 
 // Timeout bounds one attempt.
@@ -83,14 +85,14 @@ func (w *TellWorker) Work(ctx context.Context, job *river.Job[TellArgs]) error {
 	}
 	l, _ := letterFor(line.Verb)
 	return post(ctx, w.Sender, mail.Letter{
-		To: p.Email, Subject: l.subject, Paragraphs: []string{l.says, circumstances(line, p.TimeZone)},
+		To: p.Email, Subject: l.subject, Paragraphs: []string{l.says, circumstances(line, p.TimeZone, w.Atlas)},
 		Action:   mail.Action{Label: l.label, Link: s.cfg.Origin.Link(l.path, config.Secret{})},
 		Footnote: l.otherwise,
 	})
 }
 
 // circumstances says when, on what and from where something was done.
-func circumstances(l audit.Line, zone string) string {
+func circumstances(l audit.Line, zone string, atlas *geo.Atlas) string {
 	where, err := time.LoadLocation(zone)
 	if err != nil {
 		where = time.UTC
@@ -101,6 +103,9 @@ func circumstances(l audit.Line, zone string) string {
 	}
 	if l.Address != "" {
 		s += ", from the IP address " + l.Address
+		if p, ok := atlas.PlaceOf(l.Address); ok {
+			s += ", which is probably in " + p.Name
+		}
 	}
 	return s + "."
 }

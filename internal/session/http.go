@@ -10,6 +10,7 @@ import (
 	"flint/internal/config"
 	"flint/internal/device"
 	"flint/internal/fault"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/mfa"
@@ -154,7 +155,7 @@ type view struct {
 	IsCurrent  bool       `json:"isCurrent"`
 
 	Device  device.Device `json:"device" doc:"deviceInfo, as people call it"`
-	Place   *string       `json:"place" doc:"Where the address is; null while Flint can't tell"`
+	Place   *geo.Where    `json:"place" doc:"Where the address is; null if that isn't known"`
 	Current bool          `json:"current" doc:"The same as isCurrent"`
 }
 
@@ -395,7 +396,7 @@ func (s *Service) list(ctx context.Context, _ *struct{}) (*listed, error) {
 	for _, l := range live {
 		out.Body.Sessions = append(out.Body.Sessions, view{
 			ID: l.ID, DeviceInfo: l.Device, IPAddress: l.Address, CreatedAt: l.CreatedAt, LastUsedAt: l.LastUsedAt, IsCurrent: l.ID == actor.Session,
-			Device: device.Of(l.Device), Current: l.ID == actor.Session,
+			Device: device.Of(l.Device), Place: s.cfg.Atlas.Where(l.Address), Current: l.ID == actor.Session,
 		})
 	}
 	return out, nil

@@ -49,6 +49,7 @@ import (
 	"flint/internal/config"
 	"flint/internal/envelope"
 	"flint/internal/fault"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/mfa"
@@ -97,6 +98,7 @@ type Config struct {
 	KeyReload time.Duration // default: a minute
 
 	Factors *mfa.Service // nil: nobody has a second factor
+	Atlas   *geo.Atlas   // where addresses are; nil: nowhere
 
 	Now func() time.Time // default: time.Now
 	Log *slog.Logger     // default: slog.Default()

@@ -1469,6 +1469,8 @@ export interface components {
             event: string;
             /** Format: uuid */
             id: string;
+            /** @description Where that address is; null if that isn't known */
+            place: components["schemas"]["Where"] | null;
             /** @description For people, such as Signed in */
             title: string;
         };
@@ -2067,8 +2069,8 @@ export interface components {
             isCurrent: boolean;
             /** Format: date-time */
             lastUsedAt: string;
-            /** @description Where the address is; null while Flint can't tell */
-            place: string | null;
+            /** @description Where the address is; null if that isn't known */
+            place: components["schemas"]["Where"] | null;
         };
         SetupOutBody: {
             otpauthUri: string;
@@ -2345,6 +2347,12 @@ export interface components {
             /** @enum {string} */
             subscriptionTier: "free" | "basic" | "pro" | "premium";
             timeZone: string;
+        };
+        Where: {
+            /** @description ISO 3166-1, such as FR */
+            country: string;
+            /** @description For people, such as the Netherlands */
+            name: string;
         };
     };
     responses: never;

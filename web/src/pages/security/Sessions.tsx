@@ -87,7 +87,7 @@ function One({ session: s }: { session: Session }) {
         )
       }
     >
-      {[s.place, s.ipAddress].filter(Boolean).join(" · ")}
+      {[s.place?.name, s.ipAddress].filter(Boolean).join(" · ")}
       {(s.place || s.ipAddress) && " · "}
       {s.current ? "in use now" : `last used ${ago(s.lastUsedAt)}`}
     </Row>
