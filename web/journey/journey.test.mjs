@@ -7,22 +7,27 @@ import { startFlint } from "./flint.mjs"
 import { keyboardTour } from "./keyboard.mjs"
 import { everyPageLooksRight } from "./looks.mjs"
 import { newcomer } from "./newcomer.mjs"
+import { proving } from "./proofs.mjs"
 import { securing } from "./secure.mjs"
 
-describe("Flint in a browser", { timeout: 600_000 }, () => {
-  /** @type {import("./flint.mjs").Demo} */
-  let demo
-  /** @type {import("playwright-core").Browser} */
-  let browser
+/** @type {import("./flint.mjs").Demo} */
+let demo
+/** @type {import("playwright-core").Browser} */
+let browser
 
-  before(async () => {
-    demo = await startFlint()
-    browser = await launch()
-  })
-  after(async () => {
-    await browser?.close()
-    await demo?.stop()
-  })
+async function begin() {
+  demo = await startFlint()
+  browser = await launch()
+}
+
+async function end() {
+  await browser?.close()
+  await demo?.stop()
+}
+
+describe("Flint in a browser", { timeout: 600_000 }, () => {
+  before(begin)
+  after(end)
 
   it("opens the demo at a populated dashboard, by one link", async () => {
     const { context, page, complaints } = await open(browser, { allowed: [demo.url] })
@@ -43,6 +48,13 @@ describe("Flint in a browser", { timeout: 600_000 }, () => {
   it("does the main job for a new person", () => newcomer(browser, demo))
   it("can be used by keyboard alone", () => keyboardTour(browser, demo))
   it("looks right on every page, in both themes and three widths", () => everyPageLooksRight(browser, demo))
-  // The last one: it signs in more often than one address may in a minute, and waits for its turns.
+})
+
+// One address may sign in so often in a minute, and a demo of its own counts anew.
+describe("An account in a browser", { timeout: 600_000 }, () => {
+  before(begin)
+  after(end)
+
+  it("proves who one is, makes a key, and changes its address", () => proving(browser, demo))
   it("secures an account", () => securing(browser, demo))
 })

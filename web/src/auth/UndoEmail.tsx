@@ -15,7 +15,8 @@ export default function UndoEmail() {
     return (
       <>
         <Heading title="The change is undone">
-          Everybody is signed out, and the old password opens nothing any more. Choose a new one now.
+          Everybody is signed out, the old password opens nothing any more, and second steps that were added
+          since the day before the change are gone. Choose a new password now.
         </Heading>
         <a href="/forgot" className={buttonClass("primary", "lg", "w-full")}>
           Choose a new password
