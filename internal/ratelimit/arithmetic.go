@@ -130,17 +130,28 @@ func (s *state) quotas(l Limit, now int64) []Quota {
 		if newest, ok := s.times.last(1); ok && used > 0 {
 			reset = newest + int64(w.Per) - now
 		}
-		qs = append(qs, Quota{Limit: w.Calls, Per: w.Per, Remaining: w.Calls - used, Reset: time.Duration(reset)})
+		qs = append(qs, w.quota(used, time.Duration(reset)))
 	}
-	if b := l.Bucket; b != (Bucket{}) {
-		room := now + int64(b.Tolerance) - max(s.full, now)
-		left := 0
-		if room >= 0 {
-			left = 1 + int(room/int64(b.Every))
-		}
-		qs = append(qs, Quota{Limit: b.size(), Per: time.Duration(b.size()) * b.Every, Remaining: left, Reset: time.Duration(max(s.full-now, 0)), bucket: true})
+	if l.Bucket != (Bucket{}) {
+		qs = append(qs, l.Bucket.quota(time.Duration(s.full-now)))
 	}
 	return qs
+}
+
+// quota says how w stands when it holds used admissions, the newest of which
+// leaves it after reset.
+func (w Window) quota(used int, reset time.Duration) Quota {
+	return Quota{Limit: w.Calls, Per: w.Per, Remaining: w.Calls - used, Reset: reset}
+}
+
+// quota says how b stands when it will be full again after full.
+func (b Bucket) quota(full time.Duration) Quota {
+	full = max(full, 0)
+	left := 0
+	if room := b.Tolerance - full; room >= 0 {
+		left = 1 + int(room/b.Every)
+	}
+	return Quota{Limit: b.size(), Per: time.Duration(b.size()) * b.Every, Remaining: left, Reset: full, bucket: true}
 }
 
 // ring holds the last admissions, newest last, up to a maximum that only its

@@ -88,52 +88,6 @@ func drawLimit(t *rapid.T, label string) ratelimit.Limit {
 	return l
 }
 
-func TestDecisionsAreThoseOfTheObviousWay(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		c := newClock()
-		m := ratelimit.NewMemory(0, c.now)
-		a, b := &oracle{limit: drawLimit(t, "a")}, &oracle{limit: drawLimit(t, "b")}
-		takeA := ratelimit.Take{Key: ratelimit.Key{Rule: "a"}, Limit: a.limit}
-		takeB := ratelimit.Take{Key: ratelimit.Key{Rule: "b"}, Limit: b.limit}
-		for range rapid.IntRange(1, 80).Draw(t, "steps") {
-			c.pass(time.Duration(rapid.SampledFrom([]int{0, 0, 1, 7, 100, 999, 1000, 5003, 20000}).Draw(t, "pass")) * time.Millisecond)
-			takes, want := []ratelimit.Take{takeA}, a.allows(c.now())
-			both := rapid.Bool().Draw(t, "both")
-			if both {
-				takes, want = append(takes, takeB), want && b.allows(c.now())
-			}
-			out, err := m.Take(t.Context(), takes)
-			if err != nil || out.Allowed != want {
-				t.Fatalf("allowed %v, the obvious way says %v (%v)", out.Allowed, want, err)
-			}
-			if out.Allowed {
-				if rapid.IntRange(0, 9).Draw(t, "undo") == 0 {
-					if err := m.Undo(t.Context(), out.Receipt); err != nil {
-						t.Fatal(err)
-					}
-					continue
-				}
-				a.admitted = append(a.admitted, c.now())
-				if both {
-					b.admitted = append(b.admitted, c.now())
-				}
-			} else {
-				at := c.now().Add(out.Retry)
-				early := a.allows(at.Add(-1)) && (!both || b.allows(at.Add(-1)))
-				if early || !a.allows(at) || both && !b.allows(at) {
-					t.Fatalf("retry after %v isn't exact", out.Retry)
-				}
-			}
-			for i, w := range a.limit.Windows {
-				if left := w.Calls - a.within(c.now(), w.Per); out.Quotas[0][i].Remaining != left {
-					t.Fatalf("%d remain, not %d", out.Quotas[0][i].Remaining, left)
-				}
-			}
-		}
-	})
-}
-
 // TestTheTiersAreTwiceTheRateForTenSeconds holds the numbers that were worked
 // out by hand: what a greedy client gets at once, in the best ten seconds and
 // in the best minute.

@@ -1,14 +1,18 @@
 // Package ratelimit says how often something may be done.
 //
 // What is allowed is a table (policy.go): a name, what it protects, the
-// numbers, whom they count, and why. How it's counted is arithmetic over
-// values and a time (arithmetic.go): exact sliding windows, several at once,
-// and a token bucket for short bursts. Where the counts live is a Store: in
-// memory on one node.
+// numbers, whom they count, and why; configuration can change the numbers
+// (config.go). How it's counted is arithmetic over values and a time
+// (arithmetic.go): exact sliding windows, several at once, and a token bucket
+// for short bursts. Where the counts live is a Store: in memory on one node
+// (store.go), in Redis for many (redis.go, take.lua). In front of Redis stands
+// Shared (shared.go), which always answers in time and knows what to do when
+// Redis doesn't.
 //
 // A Limiter decides all limits of one call together: it is counted against
 // each of them, or, if one refuses, against none. Counting comes after the
-// caller is known, so that an office behind one address isn't one person.
+// caller is known, so that an office behind one address isn't one person; only
+// the coarse shield of addresses stands before that.
 package ratelimit
 
 import (
@@ -16,10 +20,13 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"flint/internal/access"
 	"flint/internal/platform/web"
@@ -27,10 +34,27 @@ import (
 
 // Limiter applies policies. Its Allow is what package web asks.
 type Limiter struct {
-	store    Store
-	policies map[string]Policy
-	order    []string // of the table
-	pepper   []byte   // keeps identifiers from being readable in the store
+	store  Store
+	own    Store // for what each node counts by itself
+	rules  map[string]*rule
+	order  []string // of the table
+	pepper []byte   // keeps identifiers from being readable in the store
+	log    *slog.Logger
+	close  []func()
+}
+
+// rule is a policy, worked out.
+type rule struct {
+	Policy
+	limits map[access.Tier]numbers
+	tally  tally
+}
+
+// numbers are a limit and how stores name it. Every change of the numbers makes
+// another name, so that a new tier or table never misreads old counts.
+type numbers struct {
+	limit Limit
+	name  string // "login:5a1f09c2"
 }
 
 // New returns a Limiter over store. With no policies given it uses Policies().
@@ -39,19 +63,44 @@ func New(store Store, policies ...Policy) *Limiter {
 	if len(policies) == 0 {
 		policies = Policies()
 	}
-	l := &Limiter{store: store, policies: map[string]Policy{}, pepper: make([]byte, 32)}
+	l := &Limiter{store: store, own: store, rules: map[string]*rule{}, pepper: make([]byte, 32), log: slog.Default()}
 	_, _ = rand.Read(l.pepper) // never fails, as of Go 1.24
 	for _, p := range policies {
 		if err := p.check(); err != nil {
 			panic("ratelimit: " + err.Error())
 		}
-		if _, twice := l.policies[p.Name]; twice {
+		if l.rules[p.Name] != nil {
 			panic("ratelimit: " + p.Name + " is declared twice")
 		}
-		l.policies[p.Name] = p
+		l.rules[p.Name] = newRule(p)
 		l.order = append(l.order, p.Name)
 	}
 	return l
+}
+
+func newRule(p Policy) *rule {
+	r := &rule{Policy: p, limits: map[access.Tier]numbers{}}
+	for _, t := range tiers {
+		limit := p.Limit(t)
+		sum := sha256.Sum256([]byte(limit.String()))
+		r.limits[t] = numbers{limit, p.Name + ":" + hex.EncodeToString(sum[:4])}
+	}
+	return r
+}
+
+// limit returns the numbers for tier; one that nobody knows counts as Free.
+func (r *rule) limit(tier access.Tier) numbers {
+	if n, ok := r.limits[tier]; ok {
+		return n
+	}
+	return r.limits[access.Free]
+}
+
+// Close ends what the Limiter has begun.
+func (l *Limiter) Close() {
+	for _, end := range slices.Backward(l.close) {
+		end()
+	}
 }
 
 // Names lists the policies, for web.Config.Policies.
@@ -62,7 +111,22 @@ func (l *Limiter) Names() []string {
 // Allow counts one call of actor from addr against the named policy, if every
 // limit of it allows. An unknown policy is an error, never a free pass.
 func (l *Limiter) Allow(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (web.Decision, error) {
-	return l.decide(ctx, policy, caller{actor: actor, addr: addr})
+	return l.decide(ctx, ask{policy, caller{actor: actor, addr: addr}})
+}
+
+// Shield counts one call from addr before anything else is known of it. It's a
+// question of memory alone. Undo takes it back: a call that another limit
+// refuses costs nothing here, either.
+func (l *Limiter) Shield(ctx context.Context, addr netip.Addr) (web.Decision, error) {
+	r := l.rules["shield"]
+	if r == nil {
+		return web.Decision{Allowed: true}, nil
+	}
+	d, receipt, err := l.count(ctx, l.own, []asked{{r, r.take(l, caller{addr: addr})}})
+	if d.Allowed && err == nil {
+		d.Undo = func() { _ = l.own.Undo(ctx, receipt) }
+	}
+	return d, err
 }
 
 // AllowFor counts one call about identifier (an e-mail address, say) against a
@@ -70,7 +134,26 @@ func (l *Limiter) Allow(ctx context.Context, policy string, actor access.Actor, 
 // only a keyed hash. If the policy counts failures only, call the decision's
 // Undo once the call has turned out well.
 func (l *Limiter) AllowFor(ctx context.Context, policy, identifier string) (web.Decision, error) {
-	return l.decide(ctx, policy, caller{identifier: identifier})
+	return l.decide(ctx, ask{policy, caller{identifier: identifier}})
+}
+
+// About is one policy and whom it's about, for AllowAll.
+type About struct{ Policy, Identifier string }
+
+// AllowAll is AllowFor of several policies, decided together: if one refuses,
+// none has counted the call. Undo takes back what counts failures only.
+func (l *Limiter) AllowAll(ctx context.Context, about ...About) (web.Decision, error) {
+	asks := make([]ask, len(about))
+	for i, a := range about {
+		asks[i] = ask{a.Policy, caller{identifier: a.Identifier}}
+	}
+	return l.decide(ctx, asks...)
+}
+
+// ask is a question: may this caller, by that policy?
+type ask struct {
+	policy string
+	caller caller
 }
 
 // caller is what the keys of limits are made from.
@@ -80,34 +163,120 @@ type caller struct {
 	identifier string
 }
 
-func (l *Limiter) decide(ctx context.Context, name string, c caller) (web.Decision, error) {
-	p, ok := l.policies[name]
-	if !ok {
-		return web.Decision{}, fmt.Errorf("no rate limit is named %q", name)
+// asked is a question as it's put to a store.
+type asked struct {
+	*rule
+	take Take
+}
+
+func (r *rule) take(l *Limiter, c caller) Take {
+	n := r.limit(c.actor.Tier)
+	return Take{Key: l.key(r.Policy, c, n.name), Limit: n.limit, Alone: r.Alone, Refundable: r.Failures}
+}
+
+// decide puts asks to the stores they belong to: first this node's own, then the
+// one that nodes share. What the first has counted is taken back if the second
+// refuses. Policies in the shadow are counted apart and never refuse.
+func (l *Limiter) decide(ctx context.Context, asks ...ask) (web.Decision, error) {
+	var own, shared, shadow []asked
+	for _, a := range asks {
+		r := l.rules[a.policy]
+		if r == nil {
+			return web.Decision{}, fmt.Errorf("no rate limit is named %q", a.policy)
+		}
+		q := asked{r, r.take(l, a.caller)}
+		switch {
+		case r.Shadow:
+			shadow = append(shadow, q)
+		case r.Alone == Own && l.own != l.store:
+			own = append(own, q)
+		default:
+			shared = append(shared, q)
+		}
 	}
-	limit := p.limitFor(c.actor.Tier)
-	if len(limit.Windows) == 0 && limit.Bucket == (Bucket{}) {
-		return web.Decision{Allowed: true}, nil
+	d := web.Decision{Allowed: true}
+	var back []func()
+	for _, part := range []struct {
+		store Store
+		asked []asked
+	}{{l.own, own}, {l.store, shared}} {
+		if len(part.asked) == 0 {
+			continue
+		}
+		one, receipt, err := l.count(ctx, part.store, part.asked)
+		d.Allowed, d.Retry, d.Quotas, d.Violated = one.Allowed, one.Retry, append(d.Quotas, one.Quotas...), one.Violated
+		if err != nil || !one.Allowed {
+			for _, undo := range back {
+				undo()
+			}
+			return d, err
+		}
+		ctx := context.WithoutCancel(ctx)
+		back = append(back, func() { _ = part.store.Undo(ctx, receipt) }) // should it fail: it costs the caller one call, no more
+		d.Undo = andUndo(ctx, d.Undo, part.store, receipt)
 	}
-	take := Take{Key: l.key(p, c, limit), Limit: limit}
-	out, err := l.store.Take(ctx, []Take{take})
-	if err != nil {
-		return web.Decision{}, fmt.Errorf("count %s: %w", name, err)
-	}
-	d := web.Decision{Allowed: out.Allowed, Retry: out.Retry}
-	for _, q := range out.Quotas[0] {
-		d.Quotas = append(d.Quotas, web.Quota{Name: quotaName(name, q), Limit: q.Limit, Window: q.Per, Remaining: q.Remaining, Reset: q.Reset})
-	}
-	if p.Failures && out.Allowed {
-		d.Undo = func() { _ = l.store.Undo(context.WithoutCancel(ctx), out.Receipt) } // a failure costs the caller one call, no more
+	for _, q := range shadow { // one by one, so that none hides another's answer
+		one, receipt, err := l.count(ctx, l.store, []asked{q})
+		if err != nil || !one.Allowed {
+			l.log.InfoContext(ctx, "a limit in the shadow would have refused this", slog.String("policy", q.Name), slog.Duration("retry", one.Retry.Round(time.Second)))
+			continue
+		}
+		d.Undo = andUndo(context.WithoutCancel(ctx), d.Undo, l.store, receipt)
 	}
 	return d, nil
 }
 
-// key names whom p counts. Every change of the numbers makes another key, so
-// that a new tier or table never misreads old state.
-func (l *Limiter) key(p Policy, c caller, limit Limit) Key {
-	k := Key{Rule: p.Name + " " + limit.String()}
+// andUndo returns what does first and then takes back what receipt says about
+// failures, or nil if that is nothing.
+func andUndo(ctx context.Context, first func(), store Store, receipt Receipt) func() {
+	wrong := receipt.refundable()
+	if !wrong.counts() {
+		return first
+	}
+	return func() {
+		if first != nil {
+			first()
+		}
+		_ = store.Undo(ctx, wrong)
+	}
+}
+
+// count asks one store, and says what came of it.
+func (l *Limiter) count(ctx context.Context, store Store, qs []asked) (web.Decision, Receipt, error) {
+	takes := make([]Take, len(qs))
+	for i, q := range qs {
+		takes[i] = q.take
+	}
+	out, err := store.Take(ctx, takes)
+	verdict := Allowed
+	if err != nil || !out.Allowed {
+		verdict = Refused
+	}
+	for _, q := range qs {
+		if q.Shadow && verdict == Refused {
+			verdict = Shadowed
+		}
+		q.tally.add(out.Origin, verdict)
+	}
+	if err != nil {
+		return web.Decision{}, Receipt{}, fmt.Errorf("count %s: %w", qs[0].Name, err)
+	}
+	d := web.Decision{Allowed: out.Allowed, Retry: out.Retry}
+	for i, q := range qs {
+		for _, quota := range out.Quotas[i] {
+			name := quotaName(q.Name, quota)
+			d.Quotas = append(d.Quotas, web.Quota{Name: name, Limit: quota.Limit, Window: quota.Per, Remaining: quota.Remaining, Reset: quota.Reset})
+			if !out.Allowed && out.Waits[i] > 0 && quota.Remaining <= 0 {
+				d.Violated = append(d.Violated, name)
+			}
+		}
+	}
+	return d, out.Receipt, nil
+}
+
+// key names whom p counts.
+func (l *Limiter) key(p Policy, c caller, rule string) Key {
+	k := Key{Rule: rule}
 	byAddress := func() {
 		a := c.addr.Unmap()
 		if a.Is6() { // a household has a whole /64
@@ -136,7 +305,7 @@ func (l *Limiter) key(p Policy, c caller, limit Limit) Key {
 func (l *Limiter) Describe() []Policy {
 	var ps []Policy
 	for _, name := range l.order {
-		ps = append(ps, l.policies[name])
+		ps = append(ps, l.rules[name].Policy)
 	}
 	return ps
 }

@@ -20,13 +20,15 @@ type Store interface {
 
 // Take is one limit for one key.
 type Take struct {
-	Key   Key
-	Limit Limit
+	Key        Key
+	Limit      Limit
+	Alone      Mode // what becomes of it when the shared store can't be asked
+	Refundable bool // it may be taken back in the ordinary course of things
 }
 
 // Key names what is counted and for whom.
 type Key struct {
-	Rule string // policy and numbers
+	Rule string // policy and a version of its numbers: "login:5a1f09c2"
 	Kind byte   // of ID: address, user, identifier
 	ID   [16]byte
 }
@@ -34,16 +36,40 @@ type Key struct {
 // Outcome is a Store's decision.
 type Outcome struct {
 	Allowed bool
-	Retry   time.Duration // if refused: exactly this long until it would be allowed
-	Quotas  [][]Quota     // by take, after this call
+	Retry   time.Duration   // if refused: exactly this long until it would be allowed
+	Quotas  [][]Quota       // by take, after this call; nil for a take that didn't have to be asked
+	Waits   []time.Duration // by take: how long it alone would refuse; 0 if it doesn't
 	Receipt Receipt
+	Origin  Origin // who decided
 }
 
 // Receipt is what Undo needs.
 type Receipt struct {
 	Takes []Take
 	At    int64
+
+	parts []Receipt // of several servers
+	alone bool      // counted by this node for itself
 }
+
+// refundable is the part of r that a call that turned out well takes back.
+func (r Receipt) refundable() Receipt {
+	back := Receipt{At: r.At, alone: r.alone}
+	for _, t := range r.Takes {
+		if t.Refundable {
+			back.Takes = append(back.Takes, t)
+		}
+	}
+	for _, p := range r.parts {
+		if p = p.refundable(); p.counts() {
+			back.parts = append(back.parts, p)
+		}
+	}
+	return back
+}
+
+// counts reports whether there is anything to take back.
+func (r Receipt) counts() bool { return len(r.Takes)+len(r.parts) > 0 }
 
 const (
 	shards   = 64
@@ -110,10 +136,8 @@ func (m *Memory) Take(_ context.Context, takes []Take) (Outcome, error) {
 			e = &entry{limit: t.Limit}
 		}
 		entries[i] = e
-		if wait := e.wait(t.Limit, now); wait > 0 {
-			out.Allowed = false
-			out.Retry = max(out.Retry, time.Duration(wait))
-		}
+		wait := time.Duration(max(e.wait(t.Limit, now), 0))
+		out.Allowed, out.Retry, out.Waits = out.Allowed && wait == 0, max(out.Retry, wait), append(out.Waits, wait)
 	}
 	for i, t := range takes {
 		e := entries[i]
@@ -125,7 +149,7 @@ func (m *Memory) Take(_ context.Context, takes []Take) (Outcome, error) {
 		out.Quotas = append(out.Quotas, e.quotas(t.Limit, now))
 	}
 	if out.Allowed {
-		out.Receipt = Receipt{takes, now}
+		out.Receipt = Receipt{Takes: takes, At: now}
 	}
 	return out, nil
 }

@@ -13,10 +13,11 @@ import (
 
 // Decision is what the rate limiter says about one call.
 type Decision struct {
-	Allowed bool
-	Retry   time.Duration // if not allowed: exactly this long until it would be
-	Quotas  []Quota       // every limit that was looked at, all at one instant
-	Undo    func()        // takes the call back; if set, it's called when the answer isn't an error
+	Allowed  bool
+	Retry    time.Duration // if not allowed: exactly this long until it would be
+	Quotas   []Quota       // every limit that was looked at, all at one instant
+	Violated []string      // if not allowed: the names of the quotas that refuse
+	Undo     func()        // takes the call back; if set, it's called when the answer isn't an error
 }
 
 // Quota is the state of one limit.
