@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,11 +9,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,8 +38,9 @@ const (
 // whatever they were told. (None comes as soon as it is answered: then cheaper
 // answers would make a worse flood.)
 //
-// The server is a process of its own. Postgres, flood and stop-watch share its
-// machine all the same: the ratios are worse than a server's alone.
+// The server is a process of its own, and so is the flood, at the lowest
+// priority: it stands for other people's machines, whose work isn't ours. Postgres
+// and the stop-watch share the server's machine all the same.
 func BenchmarkFlood(b *testing.B) {
 	h := newHouse(b)
 	n := h.start()
@@ -47,19 +50,19 @@ func BenchmarkFlood(b *testing.B) {
 	}
 	for _, v := range []struct {
 		name   string
-		slots  int
+		where  string
 		polite bool
 	}{
-		{"default slots, polite", 0, true}, {"default slots, stubborn", 0, false},
-		{"one slot, polite", 1, true}, {"one slot, stubborn", 1, false},
+		{"hashed apart, polite", apart, true}, {"hashed apart, stubborn", apart, false},
+		{"hashed in the server, polite", within, true}, {"hashed in the server, stubborn", within, false},
 	} {
 		b.Run(v.name, func(b *testing.B) {
-			s := newStreet(b, h, v.slots)
+			s := newStreet(b, h, v.where)
 			s.grants = grants
 			s.phase(b, 2*time.Second, nil) // connections, caches
 			for b.Loop() {
 				before := s.phase(b, phase, nil)
-				f := &flood{polite: v.polite}
+				f := &flood{Polite: v.polite}
 				during := s.phase(b, phase, f)
 				s.report(b, before, during, f)
 			}
@@ -77,15 +80,21 @@ func (s *street) report(b *testing.B, before, during measured, f *flood) {
 		b.ReportMetric(flooded/calm, name+"-ratio")
 	}
 	b.ReportMetric(float64(before.failed+during.failed), "others-failed")
-	b.ReportMetric(float64(f.hashed.Load())/phase.Seconds(), "hashed/s")
-	b.ReportMetric(float64(f.busy.Load())/phase.Seconds(), "503/s")
-	b.ReportMetric(float64(f.mute.Load()), "503-without-retry-after")
-	b.ReportMetric(float64(f.other.Load()), "other-answers")
+	b.ReportMetric(float64(f.Hashed.Load())/phase.Seconds(), "hashed/s")
+	b.ReportMetric(float64(f.Busy.Load())/phase.Seconds(), "503/s")
+	b.ReportMetric(float64(f.Mute.Load()), "503-without-retry-after")
+	b.ReportMetric(float64(f.Other.Load()), "other-answers")
 	b.ReportMetric(before.memory, "before-peak-MiB")
 	b.ReportMetric(during.memory, "during-peak-MiB")
 	b.ReportMetric(float64(s.slots*s.each), "slots-x-memory-MiB")
 	b.ReportMetric(float64(flooders*s.each), "unbounded-MiB")
 }
+
+// Where a node hashes passwords.
+const (
+	apart  = "apart"
+	within = "within"
+)
 
 // street is a node that runs in a process of its own, with those who call it.
 type street struct {
@@ -99,7 +108,7 @@ type street struct {
 }
 
 // serveEnv tells the test binary to be a node: the database, the state folder
-// and the slots.
+// and where it hashes.
 const serveEnv = "FLINT_BENCH_SERVE"
 
 // TestServe is a node of a benchmark; it isn't a test by itself. It ends when
@@ -109,33 +118,38 @@ func TestServe(t *testing.T) {
 	if len(given) != 3 {
 		t.Skip("only a process of BenchmarkFlood")
 	}
-	slots, err := strconv.Atoi(given[2])
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := (&house{b: t, url: given[0], state: given[1], slots: slots}).build()
+	n := (&house{b: t, url: given[0], state: given[1], apart: given[2] == apart}).build()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := n.Run(ctx, ln, func() {
-		fmt.Println("\nSERVING", ln.Addr(), cmp.Or(slots, runtime.GOMAXPROCS(0)), n.cfg.Identity.HashMemory)
+	slots := runtime.GOMAXPROCS(0)
+	if given[2] == within {
+		slots = max(1, slots-1)
+	}
+	if err := n.Run(untilInputEnds(t), ln, func() {
+		fmt.Println("\nSERVING", ln.Addr(), slots, n.cfg.Identity.HashMemory)
 	}); err != nil {
 		t.Error(err)
 	}
 }
 
-// newStreet runs a whole node, HTTP, sessions and background work, until the
-// benchmark ends.
-func newStreet(b *testing.B, h *house, slots int) *street {
+func untilInputEnds(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	return ctx
+}
+
+// process runs one of the tests here in a process of its own, under another
+// command if that is given. say reads what it prints, end ends it and waits.
+func process(b *testing.B, name, test, env string, under ...string) (cmd *exec.Cmd, say *bufio.Scanner, end func()) {
 	b.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestServe$")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", serveEnv, h.url, h.state, slots))
+	line := append(under, os.Args[0], "-test.run=^"+test+"$")
+	cmd = exec.Command(line[0], line[1:]...)
+	cmd.Env = append(os.Environ(), name+"="+env)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -147,18 +161,28 @@ func newStreet(b *testing.B, h *house, slots int) *street {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	s := &street{pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * flooders}}}
-	b.Cleanup(func() {
-		s.client.CloseIdleConnections()
+	return cmd, bufio.NewScanner(out), func() {
 		in.Close()
 		_, _ = io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err != nil {
 			b.Error(err)
 		}
+	}
+}
+
+// newStreet runs a whole node, HTTP, sessions and background work, until the
+// benchmark ends.
+func newStreet(b *testing.B, h *house, where string) *street {
+	b.Helper()
+	cmd, say, end := process(b, serveEnv, "TestServe", strings.Join([]string{h.url, h.state, where}, " "))
+	s := &street{pid: cmd.Process.Pid, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}}
+	b.Cleanup(func() {
+		s.client.CloseIdleConnections()
+		end()
 	})
-	for lines := bufio.NewScanner(out); lines.Scan(); {
+	for say.Scan() {
 		var address string
-		if n, _ := fmt.Sscanf(lines.Text(), "SERVING %s %d %d", &address, &s.slots, &s.each); n == 3 {
+		if n, _ := fmt.Sscanf(say.Text(), "SERVING %s %d %d", &address, &s.slots, &s.each); n == 3 {
 			s.base = "http://" + address
 			return s
 		}
@@ -180,12 +204,9 @@ type measured struct {
 func (s *street) phase(b *testing.B, d time.Duration, f *flood) measured {
 	b.Helper()
 	s.forgetPeak()
-	ctx, end := context.WithCancel(b.Context())
-	var crowd, calls sync.WaitGroup
+	var calls sync.WaitGroup
 	if f != nil {
-		for range flooders {
-			crowd.Go(func() { f.pour(ctx, s) })
-		}
+		defer f.begin(b, s)()
 	}
 	var mu sync.Mutex
 	var m measured
@@ -206,8 +227,6 @@ func (s *street) phase(b *testing.B, d time.Duration, f *flood) measured {
 		})
 	}
 	calls.Wait()
-	end()
-	crowd.Wait()
 	m.memory = s.peak()
 	return m
 }
@@ -227,22 +246,70 @@ func (s *street) ask(ctx context.Context, g session.Grant) error {
 	return err
 }
 
-// flood counts what became of its sign-ins.
+// flood is what became of its sign-ins.
 type flood struct {
-	polite                    bool
+	Polite                    bool
+	Hashed, Busy, Mute, Other atomic.Int64
 	names                     atomic.Uint32
-	hashed, busy, mute, other atomic.Int64
+	client                    *http.Client
+	base                      string
+}
+
+// pourEnv tells the test binary to be a flood: where, and whether it is polite.
+const pourEnv = "FLINT_BENCH_POUR"
+
+// begin lets the flood in, from a process of its own, until end is called.
+func (f *flood) begin(b *testing.B, s *street) (end func()) {
+	b.Helper()
+	cmd, say, stop := process(b, pourEnv, "TestPour", s.base+" "+strconv.FormatBool(f.Polite), "nice", "-n", "19")
+	for say.Scan() && say.Text() != "POURING" {
+	}
+	return func() {
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			for say.Scan() {
+				var n [4]int64
+				if found, _ := fmt.Sscanf(say.Text(), "POURED %d %d %d %d", &n[0], &n[1], &n[2], &n[3]); found == 4 {
+					for i, c := range []*atomic.Int64{&f.Hashed, &f.Busy, &f.Mute, &f.Other} {
+						c.Store(n[i])
+					}
+				}
+			}
+		}()
+		_ = cmd.Process.Signal(syscall.SIGHUP)
+		<-told
+		stop()
+	}
+}
+
+// TestPour is the flood of a benchmark; it isn't a test by itself.
+func TestPour(t *testing.T) {
+	base, polite, ok := strings.Cut(os.Getenv(pourEnv), " ")
+	if !ok {
+		t.Skip("only a process of BenchmarkFlood")
+	}
+	stop, done := signal.NotifyContext(t.Context(), syscall.SIGHUP)
+	defer done()
+	f := &flood{Polite: polite == "true", base: base, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: flooders}}}
+	var crowd sync.WaitGroup
+	for range flooders {
+		crowd.Go(func() { f.pour(stop) })
+	}
+	fmt.Println("\nPOURING")
+	crowd.Wait()
+	fmt.Println("\nPOURED", f.Hashed.Load(), f.Busy.Load(), f.Mute.Load(), f.Other.Load())
 }
 
 // pour signs nobody in until ctx ends.
-func (f *flood) pour(ctx context.Context, s *street) {
+func (f *flood) pour(ctx context.Context) {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		name := "nobody" + strconv.Itoa(int(f.names.Add(1))) + "@example.com"
-		answer, err := s.client.Do(login(ctx, s.base, name, elsewhere()))
+		answer, err := f.client.Do(login(ctx, f.base, name, elsewhere()))
 		if err != nil {
 			if ctx.Err() == nil {
-				f.other.Add(1)
+				f.Other.Add(1)
 			}
 			continue
 		}
@@ -250,20 +317,20 @@ func (f *flood) pour(ctx context.Context, s *street) {
 		answer.Body.Close()
 		switch answer.StatusCode {
 		case http.StatusUnauthorized:
-			f.hashed.Add(1)
+			f.Hashed.Add(1)
 			continue
 		case http.StatusServiceUnavailable:
-			f.busy.Add(1)
+			f.Busy.Add(1)
 		default:
-			f.other.Add(1)
+			f.Other.Add(1)
 			continue
 		}
 		wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		if err != nil || wait < 1 {
-			f.mute.Add(1)
+			f.Mute.Add(1)
 		}
 		until := begun.Add(time.Second)
-		if f.polite {
+		if f.Polite {
 			until = time.Now().Add(time.Duration(max(wait, 1)) * time.Second)
 		}
 		select {
@@ -275,16 +342,33 @@ func (f *flood) pour(ctx context.Context, s *street) {
 
 // forgetPeak makes the kernel count the peak of the node's memory anew.
 func (s *street) forgetPeak() {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0) // Linux alone; else the peak is since the start
+	for _, pid := range s.processes() {
+		_ = os.WriteFile("/proc/"+pid+"/clear_refs", []byte("5"), 0) // Linux alone; else the peak is since the start
+	}
 }
 
-// peak is the most memory that the node has had, in MiB: its resident set, with
-// the program itself and whatever the collector hasn't given back. 0 where the
-// kernel doesn't say.
+// processes returns the node's, and that of the one that hashes for it.
+func (s *street) processes() []string {
+	all := []string{strconv.Itoa(s.pid)}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.pid))
+	for _, t := range threads {
+		children, _ := os.ReadFile(t)
+		all = append(all, strings.Fields(string(children))...)
+	}
+	return all
+}
+
+// peak is the most memory that the node has had, in MiB: the resident sets of its
+// processes, with the program itself and whatever the collector hasn't given back.
+// 0 where the kernel doesn't say.
 func (s *street) peak() float64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	var kib float64
-	_, _ = fmt.Sscan(after, &kib)
-	return kib / 1024
+	var all float64
+	for _, pid := range s.processes() {
+		status, _ := os.ReadFile("/proc/" + pid + "/status")
+		_, after, _ := strings.Cut(string(status), "VmHWM:")
+		var kib float64
+		_, _ = fmt.Sscan(after, &kib)
+		all += kib / 1024
+	}
+	return all
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -43,7 +44,20 @@ type house struct {
 	url    string // of the database
 	state  string // folder with the key ring
 	people int
-	slots  int // HashSlots of the nodes to come; 0: the default
+	apart  bool // the nodes to come hash in a process of its own, as servers do
+}
+
+// hashArg tells the test binary to hash for a node.
+const hashArg = "hash"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == hashArg {
+		if err := identity.HashFor(os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	m.Run()
 }
 
 func newHouse(b testing.TB) *house {
@@ -74,7 +88,6 @@ func (h *house) build() *node {
 	if err := config.Load(ctx, config.Map(map[string]string{
 		"DATABASE_URL": h.url, "FLINT_ORIGIN": "https://" + host, "FLINT_STATE": h.state, "FLINT_KEYRING": filepath.Join(h.state, "keyring"),
 		"FLINT_TRUSTED_PROXIES": "127.0.0.1/32", // so that each caller may have an address, and limits, of their own
-		"FLINT_HASH_SLOTS":      strconv.Itoa(h.slots),
 		"HIBP_BASE_URL":         "off",
 	}), &n.cfg); err != nil {
 		h.b.Fatal(err)
@@ -84,6 +97,9 @@ func (h *house) build() *node {
 		h.b.Fatal(err)
 	}
 	h.b.Cleanup(n.pool.Close)
+	if h.apart {
+		n.cfg.Identity.HashCommand = []string{os.Args[0], hashArg}
+	}
 	// The log is written as in earnest, only to nowhere.
 	if n.App, err = app.Build(n.cfg, n.pool, telemetry.NewLogger(io.Discard, slog.LevelInfo)); err != nil {
 		h.b.Fatal(err)

@@ -87,6 +87,7 @@ func (c demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cfg.Identity.HashCommand = hashCommand()
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

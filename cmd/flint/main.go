@@ -24,6 +24,7 @@ type cli struct {
 	Routes  routesCmd  `cmd:"" help:"Print every route: method, path, what it needs, its limit."`
 	Limits  limitsCmd  `cmd:"" help:"Print the rate limits."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Hash    hashCmd    `cmd:"" hidden:"" help:"Hash passwords for a server, which starts this by itself."`
 }
 
 func main() {

@@ -22,6 +22,7 @@ func (serveCmd) Run(ctx context.Context) error {
 	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
 		return fmt.Errorf("Flint can't start with these settings (docs/CONFIGURATION.md explains each):\n%w", err) //nolint:staticcheck // a name
 	}
+	cfg.Identity.HashCommand = hashCommand()
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)

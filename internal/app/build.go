@@ -138,7 +138,7 @@ func (a *App) people(g ground) (err error) {
 	if a.Identity, err = identity.New(identities, g.pool, g.jobs, g.limits); err != nil {
 		return err
 	}
-	a.release = append(a.release, a.Identity.Settle)
+	a.release = append(a.release, a.Identity.Close)
 	a.Factors = mfa.New(mfa.Config{
 		Pool: g.pool, Keys: g.keys, People: a.Identity, Limits: g.limits, Origin: g.cfg.Origin, Now: g.now,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {

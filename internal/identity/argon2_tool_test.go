@@ -52,7 +52,7 @@ func TestOurHashesAreThoseOfTheArgon2Tool(t *testing.T) {
 	for i, params := range []*argon2id.Params{
 		hashing(19, 2), hashing(minMemory, 5), hashing(9, 4), hashing(12, 3), hashing(46, 1), hashing(minMemory, maxPasses), hashing(maxMemory, 1),
 	} {
-		h, err := newHasher(1, params)
+		h, err := newHasher(1, params, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestOurHashesAreThoseOfTheArgon2Tool(t *testing.T) {
 func TestHashesOfTheArgon2ToolVerify(t *testing.T) {
 	t.Parallel()
 	needArgon2Tool(t)
-	h, err := newHasher(1, hashing(minMemory, 5))
+	h, err := newHasher(1, hashing(minMemory, 5), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

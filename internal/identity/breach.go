@@ -117,6 +117,12 @@ func (s *Service) noteBreach(ctx context.Context, a account, yes bool) error {
 // Settle waits for what sign-ins have left to be done.
 func (s *Service) Settle() { s.running.Wait() }
 
+// Close is Settle, and ends the process that hashes.
+func (s *Service) Close() {
+	s.Settle()
+	s.hasher.helper.stop()
+}
+
 // prepare is for a newcomer what choose is for a person: it refuses a breached
 // password and hashes it.
 func (s *Service) prepare(ctx context.Context, field string, p config.Secret) (chosen, error) {

@@ -57,12 +57,16 @@ type Config struct {
 	// NewUserTier is what a person has before they buy anything.
 	NewUserTier access.Tier `env:"FLINT_NEW_USER_TIER,default=free"`
 	// HashSlots is how many passwords are hashed at once, HashMemory each. 0:
-	// one per core.
+	// one per core, or one less without HashCommand.
 	HashSlots int `env:"FLINT_HASH_SLOTS,default=0"`
 	// HashMemory and HashPasses are Argon2id's parameters, the memory in MiB. A
 	// password gets a new hash at the first sign-in after they change.
 	HashMemory int `env:"FLINT_HASH_MEMORY,default=19"`
 	HashPasses int `env:"FLINT_HASH_PASSES,default=2"`
+
+	// HashCommand starts a process that calls HashFor, by its path and arguments: a
+	// server lets that one hash. Nil: passwords are hashed in here.
+	HashCommand []string
 
 	// EndSessions ends every session of user but one in tx, with everything
 	// that hangs on them. It must be set for passwords to be changed: package
@@ -152,7 +156,11 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if cfg.Origin.IsZero() {
 		return nil, errors.New("FLINT_ORIGIN: must be set, links in mails start with it")
 	}
-	h, err := newHasher(cfg.HashSlots, hashing(cfg.HashMemory, cfg.HashPasses))
+	var apart *helper
+	if len(cfg.HashCommand) > 0 {
+		apart = &helper{command: cfg.HashCommand, log: cfg.Log}
+	}
+	h, err := newHasher(cfg.HashSlots, hashing(cfg.HashMemory, cfg.HashPasses), apart)
 	if err != nil {
 		return nil, fmt.Errorf("prepare password hashing: %w", err)
 	}

@@ -30,7 +30,7 @@ func hashing(memory, passes int) *argon2id.Params {
 
 // hasher hashes passwords, few at a time. Each hash takes 19 MiB and a core for
 // some tens of milliseconds, so without a bound a flood of sign-ins would take
-// the machine's memory and every other request's time.
+// the machine's memory and every other request's time; see also helper.
 type hasher struct {
 	slots chan struct{} // one token per hash at work
 	line  chan struct{} // one token per caller at work or waiting
@@ -38,11 +38,17 @@ type hasher struct {
 	dummy string        // hash that no password fits
 
 	params *argon2id.Params // of new hashes
+	helper *helper          // who does it; nil: this process
 }
 
-func newHasher(slots int, params *argon2id.Params) (*hasher, error) {
+// newHasher returns a hasher with that many slots. 0 is one per core for a
+// helper, and one less in here, so that a core is left for everybody else.
+func newHasher(slots int, params *argon2id.Params, apart *helper) (*hasher, error) {
 	if slots == 0 {
 		slots = runtime.GOMAXPROCS(0)
+		if apart == nil {
+			slots = max(1, slots-1)
+		}
 	}
 	dummy, err := argon2id.CreateHash(newToken().Reveal(), params)
 	if err != nil {
@@ -52,7 +58,7 @@ func newHasher(slots int, params *argon2id.Params) (*hasher, error) {
 		slots: make(chan struct{}, slots),
 		line:  make(chan struct{}, 9*slots), // eight wait for each that works
 		wait:  2 * time.Second,
-		dummy: dummy, params: params,
+		dummy: dummy, params: params, helper: apart,
 	}, nil
 }
 
@@ -89,7 +95,11 @@ func (h *hasher) hash(ctx context.Context, p config.Secret) (string, error) {
 		return "", err
 	}
 	defer leave()
-	phc, err := argon2id.CreateHash(p.Reveal(), h.params)
+	var phc string
+	done, err := h.helper.ask("Make", HashOrder{Password: []byte(p.Reveal()), Params: *h.params}, &phc)
+	if !done {
+		phc, err = argon2id.CreateHash(p.Reveal(), h.params)
+	}
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
@@ -113,7 +123,11 @@ func (h *hasher) verify(ctx context.Context, p config.Secret, phc string) (bool,
 		return false, err
 	}
 	defer leave()
-	fits, err := compare([]byte(p.Reveal()))
+	fits := false
+	done, err := h.helper.ask("Fit", HashOrder{Password: []byte(p.Reveal()), PHC: phc}, &fits)
+	if !done {
+		fits, err = compare([]byte(p.Reveal()))
+	}
 	if err != nil {
 		return false, fmt.Errorf("verify password: %w", err)
 	}

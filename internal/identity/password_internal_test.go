@@ -15,7 +15,7 @@ import (
 
 func TestAFloodOfSignInsIsTurnedAwayAndNeverQueuedForLong(t *testing.T) {
 	t.Parallel()
-	h, err := newHasher(1, hashing(19, 2))
+	h, err := newHasher(1, hashing(19, 2), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestAFloodOfSignInsIsTurnedAwayAndNeverQueuedForLong(t *testing.T) {
 
 func TestStoredParametersAreBounded(t *testing.T) {
 	t.Parallel()
-	h, err := newHasher(1, hashing(19, 2))
+	h, err := newHasher(1, hashing(19, 2), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
