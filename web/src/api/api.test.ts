@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest"
 import { Refusal, serve } from "../testing/render"
 import { api, ask } from "./client"
 import { Live, type LiveEvent, parse, quiet, reduce, staleKeys } from "./live"
+import { openedAtANumber } from "./passkeys"
 import { ApiError, toApiError } from "./problem"
 
 const sync = (phase: string, more: Record<string, unknown> = {}): LiveEvent => ({
@@ -124,3 +125,11 @@ describe("the client", () => {
 function denied() {
   return new Refusal(401, { code: "TOKEN_EXPIRED", detail: "Please sign in again." })
 }
+
+describe("passkeys", () => {
+  it("are bound to a name, which a number isn't", () => {
+    for (const host of ["127.0.0.1", "192.168.1.20", "[::1]"]) expect(openedAtANumber(host)).toBe(true)
+    for (const host of ["localhost", "flint.example", "10.flint.example"])
+      expect(openedAtANumber(host)).toBe(false)
+  })
+})

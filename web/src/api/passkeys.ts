@@ -2,8 +2,14 @@
 import { api, ask } from "./client"
 import { ApiError, asApiError } from "./problem"
 
-/** Whether this browser can use passkeys as the API speaks of them. */
+/** Whether Flint was opened at a number instead of a name. A passkey is bound to a name. */
+export function openedAtANumber(host = location.hostname): boolean {
+  return /^(\d{1,3}(\.\d{1,3}){3}|\[.*\])$/.test(host)
+}
+
+/** Whether this browser can use passkeys here, as the API speaks of them. */
 export function passkeysWork(): boolean {
+  if (openedAtANumber()) return false
   return "PublicKeyCredential" in globalThis && "parseRequestOptionsFromJSON" in PublicKeyCredential
 }
 

@@ -1717,6 +1717,12 @@ export interface components {
             missing: components["schemas"]["Missing"][];
             summary: components["schemas"]["SummaryStruct"];
         };
+        IdentitySupportView: {
+            /** @description First name */
+            by: string;
+            /** Format: date-time */
+            until: string;
+        };
         ImportsOutputBody: {
             imports: components["schemas"]["ShownImport"][];
         };
@@ -2346,6 +2352,8 @@ export interface components {
             role: "admin" | "user";
             /** @enum {string} */
             subscriptionTier: "free" | "basic" | "pro" | "premium";
+            /** @description Present while support looks at this account in the person's place */
+            support?: components["schemas"]["IdentitySupportView"];
             timeZone: string;
         };
         Where: {

@@ -7,9 +7,6 @@ type Answer<P extends keyof paths> = paths[P] extends {
   ? R
   : never
 
-/** An id that may be null, where the description says only that it is a string. */
-type Orphan<T, K extends keyof T> = Omit<T, K> & { [P in K]: T[P] | null }
-
 /** An exact amount. `amount` is a decimal string and is never turned into a number for arithmetic. */
 export interface Money {
   amount: string
@@ -18,13 +15,13 @@ export interface Money {
 
 export type AppInfo = Answer<"/api/app">
 export type User = Answer<"/api/auth/user">
-export type Dashboard = Omit<Answer<"/api/dashboard">, "accounts"> & { accounts: Account[] }
+export type Dashboard = Answer<"/api/dashboard">
 /** What a total leaves out: a rate for a currency, a price for a symbol, a balance of an account. */
 export type Missing = Dashboard["missing"][number]
 export type WealthHistory = Answer<"/api/portfolio/history">
-export type Account = Orphan<Answer<"/api/accounts">["accounts"][number], "connectionId">
+export type Account = Answer<"/api/accounts">["accounts"][number]
 export type AccountType = Account["type"]
-export type AccountDetail = Orphan<Answer<"/api/accounts/{id}">, "connectionId">
+export type AccountDetail = Answer<"/api/accounts/{id}">
 export type Position = AccountDetail["positions"][number]
 export type Holding = Answer<"/api/portfolio-holdings">["holdings"][number]
 export type Connection = Answer<"/api/connections">["connections"][number]
@@ -45,9 +42,8 @@ export type SecurityArea = SecurityEvent["area"]
 
 export type Period = "1W" | "1M" | "3M" | "1Y" | "ALL"
 
-type Import = Answer<"/api/imports/{id}">
 /** One statement of a file, before and after it is applied. */
-export type ImportPreview = Orphan<Import, "accountId">
+export type ImportPreview = Answer<"/api/imports/{id}">
 export type ImportRow = ImportPreview["rows"][number]
 export type Verdict = ImportRow["verdict"]
 /** Which column of a CSV file is what, by the columns' names. */

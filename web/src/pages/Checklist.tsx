@@ -1,19 +1,12 @@
 // First steps, which tick themselves. Never in the way: one click and it is gone.
 import { useQuery } from "@tanstack/react-query"
 import { Link } from "@tanstack/react-router"
-import { clsx } from "clsx"
-import { Check, X } from "lucide-react"
-import { type ReactNode, useState } from "react"
+import { X } from "lucide-react"
+import { useState } from "react"
 import * as queries from "../api/queries"
 import { recall, remember } from "../shell/prefs"
 import { IconButton } from "../ui/Button"
-
-export interface Step {
-  done: boolean
-  title: string
-  text: string
-  action?: ReactNode
-}
+import { type Step, StepList } from "./StepList"
 
 export function Checklist() {
   const [dismissed, setDismissed] = useState(() => recall("checklist") === "dismissed")
@@ -83,26 +76,7 @@ export function Checklist() {
           <X />
         </IconButton>
       </div>
-      <ol className="mt-4 grid gap-4 md:grid-cols-2 xl:grid-cols-4">
-        {steps.map((s) => (
-          <li key={s.title} className="flex gap-3">
-            <span
-              className={clsx(
-                "mt-0.5 inline-flex size-5 shrink-0 items-center justify-center rounded-full border",
-                s.done ? "border-transparent bg-up text-card" : "border-line-strong",
-              )}
-            >
-              {s.done && <Check className="size-3.5" aria-hidden="true" strokeWidth={3} />}
-              <span className="sr-only">{s.done ? "Done:" : "To do:"}</span>
-            </span>
-            <div className="min-w-0">
-              <p className={clsx("font-medium", s.done && "text-ink-3 line-through")}>{s.title}</p>
-              {!s.done && <p className="text-sm text-ink-3">{s.text}</p>}
-              {!s.done && s.action && <p className="mt-1 text-sm">{s.action}</p>}
-            </div>
-          </li>
-        ))}
-      </ol>
+      <StepList steps={steps} strike />
     </section>
   )
 }

@@ -13,12 +13,14 @@ import { Password } from "./security/Password"
 import * as queries from "./security/queries"
 import { SecurityLog } from "./security/SecurityLog"
 import { Sessions } from "./security/Sessions"
+import { Standing } from "./security/Standing"
 import { StepUp } from "./security/StepUp"
 
 export default function Security() {
   return (
     <StepUp>
       <PageHead title="Security" lead="How you sign in, where, and what has happened." />
+      <Standing />
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 xl:grid-cols-2">
         <div className="space-y-5">
           <Ways />

@@ -1,7 +1,7 @@
 import { Fingerprint, Pencil, Trash2 } from "lucide-react"
 import { useState } from "react"
 import { api, ask } from "../../api/client"
-import { makePasskey, passkeysWork } from "../../api/passkeys"
+import { makePasskey, openedAtANumber, passkeysWork } from "../../api/passkeys"
 import { asApiError } from "../../api/problem"
 import type { Factors, Passkey } from "../../api/types"
 import { FormProblem } from "../../auth/Notice"
@@ -33,7 +33,9 @@ export function Passkeys({ factors }: { factors: Factors }) {
     >
       {works
         ? "Sign in with your fingerprint, face or screen lock, and no password."
-        : "This browser can’t use passkeys. A newer one can."}
+        : openedAtANumber()
+          ? "Passkeys are bound to a name, and this Flint was opened at a number. Open it by its name to use them."
+          : "This browser can’t use passkeys. A newer one can."}
       {factors.passkeys.length > 0 && (
         <ul className="mt-2 text-ink" aria-label="Your passkeys">
           {factors.passkeys.map((k) => (

@@ -79,7 +79,7 @@ function by(event: SecurityEvent): ReactNode {
 }
 
 function One({ event: e }: { event: SecurityEvent }) {
-  const from = [e.device, e.address].filter(Boolean).join(" · ")
+  const from = [e.device, e.place?.name, e.address].filter(Boolean).join(" · ")
   return (
     <Row
       icon={areas.find((a) => a.value === e.area)?.icon ?? <Activity />}

@@ -2,10 +2,11 @@ import { screen, within } from "@testing-library/react"
 import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
 import type { ApiKey, Factors, Session } from "../../api/types"
-import { household, Refusal, renderAt, serve } from "../../testing/render"
+import { household, Refusal, renderAt, serve, theUser } from "../../testing/render"
 import { inFours } from "./Authenticator"
 import { codesFile } from "./BackupCodes"
 import { deviceName } from "./Sessions"
+import { standing } from "./Standing"
 
 const off: Factors = { totp: { enabled: false, since: null }, passkeys: [], backupCodesLeft: 0 }
 const on: Factors = {
@@ -89,6 +90,20 @@ describe("a change that needs a fresh proof", () => {
 })
 
 describe("the security page", () => {
+  it("says what is on and what is left, without a score", () => {
+    const left = (f: Factors, u = theUser) =>
+      standing(u, f)
+        .filter((s) => !s.done)
+        .map((s) => s.title)
+    expect(left(off, { ...theUser, emailVerified: false })).toEqual([
+      "Confirmed e-mail",
+      "Second step",
+      "Passkey",
+      "Backup codes",
+    ])
+    expect(left(on)).toEqual(["Passkey", "Backup codes"])
+    expect(left({ ...on, backupCodesLeft: 10 })).toEqual(["Passkey"])
+  })
   it("warns when few backup codes are left", async () => {
     secure({ "GET /api/auth/mfa": on })
     renderAt("/settings/security")
