@@ -19,8 +19,18 @@ type Need string
 const (
 	Public    Need = "public"     // anyone, signed in or not
 	SignedIn  Need = "signed-in"  // any live session, e-mail confirmed or not
+	ViewOwn   Need = "view-own"   // a confirmed person, reading their own data
 	ManageOwn Need = "manage-own" // a confirmed person, on their own data
 )
+
+// To is the need of a permission: a confirmed person whose role has it.
+func To(p Permission) Need { return Need(p) }
+
+// Staff reports whether only staff meet n.
+func (n Need) Staff() bool {
+	p := Permission(n)
+	return SuperAdmin.Has(p) && !ProUser.Has(p) && !BasicUser.Has(p) && !FreeUser.Has(p)
+}
 
 // Tier is what a person pays for.
 type Tier string
@@ -35,22 +45,6 @@ const (
 
 // Unlimited is the limit that isn't one.
 const Unlimited = -1
-
-// Connections returns how many institutions a person of this tier may link:
-// 1, 3 or Unlimited. An unknown tier counts as Free.
-func (t Tier) Connections() int {
-	switch t {
-	case Pro, Premium:
-		return Unlimited
-	case Basic:
-		return 3
-	default:
-		return 1
-	}
-}
-
-// HasAPI reports whether a person of this tier may have API keys (API_ACCESS).
-func (t Tier) HasAPI() bool { return t == Pro || t == Premium }
 
 // Valid reports whether t is a tier that Flint knows.
 func (t Tier) Valid() bool {
@@ -69,7 +63,10 @@ type Actor struct {
 	Key       id.APIKey // set if a program acts with an API key, in no session
 	Tier      Tier
 	Confirmed bool   // the e-mail address is confirmed
-	Admin     bool   // flag in the database; never enough on its own
+	Admin     bool   // flag in the database; never enough on its own, see RoleOf
+	Super     bool   // likewise
+	Listed    bool   // the operator's list of administrators names the address
+	Trader    bool   // the operator's list of traders does
 	System    string // name of the job, when no person acts
 
 	Level   Level   // how surely it is them; AAL1 for any session
@@ -77,6 +74,19 @@ type Actor struct {
 	Factors Factors // what they could prove it with, beside the password
 
 	Lapses time.Time // when the cookie that they came with runs out; zero for who came otherwise
+
+	// When support looks at somebody's data with their consent, User is that
+	// person, Behind who looks, and Session the one of who looks.
+	Behind   id.User
+	ReadOnly bool
+	Support  Support
+}
+
+// Support is a look at somebody's data with their consent.
+type Support struct {
+	ID    id.Support
+	By    string // first name of who looks
+	Until time.Time
 }
 
 // SystemActor is the Actor of background work named job on user's data.
@@ -93,26 +103,31 @@ const (
 	Allow                       // go on
 	SignInFirst                 // nobody is signed in
 	ConfirmFirst                // the e-mail address must be confirmed first
+	UpgradeFirst                // another plan would do
 )
 
 // Decide says whether actor meets need. Whatever isn't known is denied.
 func Decide(actor Actor, need Need) Verdict {
-	switch need {
-	case Public:
+	p := Permission(need)
+	switch {
+	case need == Public:
 		return Allow
-	case SignedIn:
-		if actor.User.IsZero() {
-			return SignInFirst
-		}
+	case need != SignedIn && need != ViewOwn && need != ManageOwn && !SuperAdmin.Has(p):
+		return Deny // there is no such need
+	case actor.User.IsZero():
+		return SignInFirst
+	case need == SignedIn:
 		return Allow
-	case ManageOwn:
-		switch {
-		case actor.User.IsZero():
-			return SignInFirst
-		case !actor.Confirmed:
-			return ConfirmFirst
-		}
+	case !actor.Confirmed:
+		return ConfirmFirst
+	case need == ViewOwn:
 		return Allow
+	case actor.ReadOnly:
+		return Deny
+	case need == ManageOwn || RoleOf(actor).Has(p):
+		return Allow
+	case !need.Staff():
+		return UpgradeFirst
 	}
 	return Deny
 }

@@ -40,14 +40,6 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-func TestConnectionLimitsFollowTheTier(t *testing.T) {
-	for tier, want := range map[access.Tier]int{access.Free: 1, access.Basic: 3, access.Pro: access.Unlimited, access.Premium: access.Unlimited, "": 1, "gold": 1} {
-		if got := tier.Connections(); got != want {
-			t.Errorf("%q: %d, want %d", tier, got, want)
-		}
-	}
-}
-
 func TestAContextWithoutAnActorHoldsNobody(t *testing.T) {
 	if a := access.From(context.Background()); !a.User.IsZero() {
 		t.Errorf("got %v", a)

@@ -71,6 +71,8 @@ type StepUp struct {
 	// Factor demands a second factor of people who have one, and the password of
 	// those who have none. Otherwise any proof will do.
 	Factor bool
+	// Required demands that they have one, with Factor.
+	Required bool
 }
 
 // skew is how far another node's clock may be ahead. A proof from further in
@@ -89,11 +91,14 @@ func (s StepUp) Met(actor Actor, now time.Time) bool {
 		age := now.Sub(at)
 		return !at.IsZero() && age >= -skew && age < s.Within
 	}
-	if s.Factor && actor.Factors.Any() {
-		return fresh(actor.Proofs.FactorAt)
+	if s.Factor && (s.Required || actor.Factors.Any()) {
+		return !s.Lacking(actor) && fresh(actor.Proofs.FactorAt)
 	}
 	return fresh(actor.Proofs.PasswordAt) || fresh(actor.Proofs.FactorAt)
 }
+
+// Lacking reports whether actor can't meet s before they add a second factor.
+func (s StepUp) Lacking(actor Actor) bool { return s.Required && !actor.Factors.Any() }
 
 // Methods lists what actor may prove themselves with to meet s, the strongest
 // first. It is never empty.

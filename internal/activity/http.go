@@ -81,7 +81,7 @@ type oneOutput struct{ Body Shown }
 func (s *Service) Operations(srv *web.Server) {
 	web.Handle(srv, web.Op{
 		Method: "GET", Path: "/api/transactions", Summary: "List transactions, newest first", Tag: "activity",
-		Needs: access.ManageOwn, Limit: "data", Keys: true,
+		Needs: access.ViewOwn, Limit: "data", Keys: true, Support: true,
 	}, s.handleList)
 	web.Handle(srv, web.Op{
 		Method: "PATCH", Path: "/api/transactions/{id}", Summary: "Write on a transaction", Tag: "activity",

@@ -125,7 +125,7 @@ func (s *Service) importOperations(srv *web.Server) {
 	}, http.HandlerFunc(s.handleUpload))
 	web.Handle(srv, web.Op{
 		Method: "GET", Path: "/api/imports", Summary: "List imports, newest first", Tag: "imports",
-		Needs: access.ManageOwn, Limit: "data",
+		Needs: access.ViewOwn, Limit: "data", Support: true,
 	}, func(ctx context.Context, _ *struct{}) (*importsOutput, error) {
 		list, err := s.Imports(ctx, access.From(ctx).User)
 		out := &importsOutput{}
@@ -137,7 +137,7 @@ func (s *Service) importOperations(srv *web.Server) {
 	})
 	web.Handle(srv, web.Op{
 		Method: "GET", Path: "/api/imports/{id}", Summary: "See an import and its rows", Tag: "imports",
-		Needs: access.ManageOwn, Limit: "data",
+		Needs: access.ViewOwn, Limit: "data", Support: true,
 	}, func(ctx context.Context, in *importInput) (*importOutput, error) {
 		return answerImport(in.ID, func(i id.Import) (Import, error) { return s.FindImport(ctx, access.From(ctx).User, i) })
 	})

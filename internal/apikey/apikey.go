@@ -119,7 +119,7 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 	if err != nil {
 		return access.Actor{}, fmt.Errorf("find person: %w", err)
 	}
-	if p.Banned() || !p.Tier.HasAPI() {
+	if p.Banned() || !s.cfg.People.Role(p).Has(access.APIAccess) {
 		return access.Actor{}, fault.Because(ErrKey, errors.New("its owner may not use keys"))
 	}
 	if k.LastUsedAt == nil || now.Sub(*k.LastUsedAt) >= usedAt { // not a write for each request
@@ -131,7 +131,9 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 			return access.Actor{}, fmt.Errorf("note use of key: %w", err)
 		}
 	}
-	return access.Actor{User: p.ID, Key: k.ID, Tier: p.Tier, Confirmed: p.Confirmed(), Level: access.AAL1}, nil
+	a := s.cfg.People.Actor(p, now)
+	a.Key, a.Level = k.ID, access.AAL1
+	return a, nil
 }
 
 // Make makes a key for actor that works for days (1 to 365). It is returned once
@@ -158,7 +160,7 @@ func (s *Service) Make(ctx context.Context, actor access.Actor, name string, day
 		if err != nil {
 			return fmt.Errorf("find person: %w", err)
 		}
-		if !p.Tier.HasAPI() {
+		if !s.cfg.People.Role(p).Has(access.APIAccess) {
 			return ErrPlan
 		}
 		live, err := list(ctx, tx, actor.User, now)

@@ -72,7 +72,7 @@ func (s *Service) Operations(api *web.Server) {
 		actor := access.From(ctx)
 		keys, err := s.List(ctx, actor)
 		out := &listOut{}
-		out.Body.Keys, out.Body.Allowed = []view{}, actor.Tier.HasAPI()
+		out.Body.Keys, out.Body.Allowed = []view{}, access.RoleOf(actor).Has(access.APIAccess)
 		for _, k := range keys {
 			out.Body.Keys = append(out.Body.Keys, viewOf(k))
 		}

@@ -29,7 +29,6 @@ import (
 	"flint/internal/mfa"
 	"flint/internal/notify"
 	"flint/internal/platform/mail"
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
 	"flint/internal/portfolio"
@@ -166,10 +165,7 @@ func (a *App) property(g ground) {
 	a.transactions = activity.New(activity.Config{Pool: g.pool, Keys: g.keys, Portfolio: a.wealth, Now: g.now})
 	a.connections = connection.New(g.pool, g.keys, g.jobs, connection.Config{
 		Origin: g.cfg.Origin.String(), Teller: g.far.teller, TellerConfig: g.cfg.Teller, SnapTrade: g.far.snaptrade,
-		TierOf: func(ctx context.Context, db postgres.DB, user id.User) (access.Tier, error) {
-			p, err := a.Identity.PersonIn(ctx, db, user)
-			return p.Tier, err
-		},
+		RoleOf: a.Identity.RoleIn,
 		Removed: func(ctx context.Context, tx pgx.Tx, owner id.User, c id.Connection, keep bool) error {
 			return a.syncs.Removed(ctx, tx, owner, c, keep)
 		},

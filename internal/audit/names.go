@@ -71,6 +71,13 @@ func Names() []Name {
 		{"account.import", Account, "Your account was brought here from another system", nil, ""},
 		{"account.invite", Account, "You were invited to open an account", nil, ""},
 		{"account.ban", Account, "The account was closed to sign-ins", nil, ""},
+		{"account.unban", Account, "The account was opened to sign-ins again", nil, ""},
+		{"account.set_tier", Account, "Your plan was changed", map[string]map[string]string{"after": {
+			"free": "You are on Free now.", "basic": "You are on Standard now.", "pro": "You are on Pro now.", "premium": "You are on Premium now.",
+		}}, ""},
+		{"account.set_role", Account, "What you may do for others was changed", map[string]map[string]string{"after": {
+			"none": "You no longer look after others.", "admin": "You are an administrator now.", "super": "You are a super administrator now.",
+		}}, ""},
 		{"password.ask_reset", Account, "A new password was asked for", nil, ""},
 		{"password.rehash", internal, "The password's hash was made anew", nil, ""},
 		{"password.breached", Account, "Your password was found among those that strangers have", nil, ""},

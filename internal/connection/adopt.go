@@ -34,11 +34,7 @@ func (s *Service) Adopt(ctx context.Context, owner id.User, authorization string
 	if err != nil {
 		return fmt.Errorf("adopt connection: %w", err)
 	}
-	actor := access.SystemActor("connection.adopt", owner)
-	if actor.Tier, err = s.cfg.TierOf(ctx, s.pool, owner); err != nil {
-		return fmt.Errorf("adopt connection: tier: %w", err)
-	}
-	_, err = s.link(ctx, actor, o)
+	_, err = s.link(ctx, access.SystemActor("connection.adopt", owner), o)
 	if errors.Is(err, ErrPlanLimit) || errors.Is(err, ErrElsewhere) {
 		s.log.InfoContext(ctx, "connection isn't adopted", "owner", owner.String(), "error", err)
 		return nil

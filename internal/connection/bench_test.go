@@ -85,8 +85,9 @@ func newBench(t *testing.T) *bench {
 	}
 	b.service = connection.New(b.pool, keys, inserter, connection.Config{
 		Origin: "https://flint.test", Teller: tellerClient, TellerConfig: tellerConfig, SnapTrade: snaptradeClient, Now: b.clock.now,
-		TierOf: func(ctx context.Context, db postgres.DB, user id.User) (access.Tier, error) {
-			return postgres.Scalar[access.Tier](ctx, db, `select tier from users where id = @id`, postgres.Args{"id": user})
+		RoleOf: func(ctx context.Context, db postgres.DB, user id.User) (access.Role, error) {
+			tier, err := postgres.Scalar[access.Tier](ctx, db, `select tier from users where id = @id`, postgres.Args{"id": user})
+			return tier.Role(), err
 		},
 		Removed: func(_ context.Context, _ pgx.Tx, _ id.User, c id.Connection, keep bool) error {
 			b.removed = append(b.removed, fmt.Sprint(c, " ", keep))

@@ -17,15 +17,15 @@ const tag = "connections"
 func (s *Service) Operations(server *web.Server) {
 	web.Handle(server, web.Op{
 		Method: "GET", Path: "/api/connections", ID: "list-connections", Summary: "List linked institutions", Tag: tag,
-		Needs: access.ManageOwn, Limit: "data",
+		Needs: access.ViewOwn, Limit: "data", Support: true,
 	}, s.handleList)
 	web.Handle(server, web.Op{
 		Method: "GET", Path: "/api/connections/{id}", ID: "get-connection", Summary: "Show a linked institution and its newest syncs", Tag: tag,
-		Needs: access.ManageOwn, Limit: "data",
+		Needs: access.ViewOwn, Limit: "data", Support: true,
 	}, s.handleGet)
 	web.Handle(server, web.Op{
 		Method: "GET", Path: "/api/connections/{id}/runs", ID: "list-connection-runs", Summary: "List the newest syncs of a linked institution", Tag: tag,
-		Needs: access.ManageOwn, Limit: "data",
+		Needs: access.ViewOwn, Limit: "data", Support: true,
 	}, s.handleRuns)
 	web.Handle(server, web.Op{
 		Method: "POST", Path: "/api/connections/teller/start", ID: "start-teller", Summary: "Begin connecting a bank", Tag: tag,

@@ -59,7 +59,11 @@ func (s *Service) List(ctx context.Context, actor access.Actor) (Listing, error)
 	if err != nil {
 		return Listing{}, fmt.Errorf("list connections: %w", err)
 	}
-	return Listing{Connections: lines, Limit: actor.Tier.Connections(), Used: len(lines)}, nil
+	role, err := s.cfg.RoleOf(ctx, s.pool, actor.User)
+	if err != nil {
+		return Listing{}, fmt.Errorf("list connections: role: %w", err)
+	}
+	return Listing{Connections: lines, Limit: role.Connections(), Used: len(lines)}, nil
 }
 
 // Get returns one of the actor's connections, or fault.ErrNotFound.

@@ -29,9 +29,9 @@ type Config struct {
 	TellerConfig teller.Config
 	SnapTrade    *snaptrade.Client // nil: switched off; so is Teller
 
-	// TierOf returns what a person pays for now. It serves work that nobody
-	// signed in for.
-	TierOf func(ctx context.Context, db postgres.DB, user id.User) (access.Tier, error)
+	// RoleOf returns what a person is now, as db sees it; how many institutions
+	// they may connect follows from it.
+	RoleOf func(ctx context.Context, db postgres.DB, user id.User) (access.Role, error)
 	// Removed is told in the transaction that deletes a connection. It closes
 	// the accounts, and deletes their history unless it is to be kept.
 	Removed func(ctx context.Context, tx pgx.Tx, owner id.User, connection id.Connection, keepHistory bool) error
@@ -129,9 +129,14 @@ func (s *Service) begin(ctx context.Context, actor access.Actor, provider string
 	return a, old, nil
 }
 
-// room returns ErrPlanLimit when the actor's tier allows no more connections.
+// room returns ErrPlanLimit when the actor's role allows no more connections. The
+// role is read as db sees it now: what the actor came with may be a moment old.
 func (s *Service) room(ctx context.Context, db postgres.DB, actor access.Actor) error {
-	limit := actor.Tier.Connections()
+	role, err := s.cfg.RoleOf(ctx, db, actor.User)
+	if err != nil {
+		return fmt.Errorf("read the role: %w", err)
+	}
+	limit := role.Connections()
 	if limit == access.Unlimited {
 		return nil
 	}

@@ -29,6 +29,8 @@ type (
 	EmailChange = Of[emailChange]
 	Passkey     = Of[passkey]
 	APIKey      = Of[apiKey]
+	Support     = Of[support]
+	Consent     = Of[consent]
 )
 
 type (
@@ -46,6 +48,8 @@ type (
 	entry       struct{}
 	passkey     struct{}
 	apiKey      struct{}
+	support     struct{}
+	consent     struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

@@ -23,6 +23,14 @@ type View struct {
 	EmailVerified    bool        `json:"emailVerified"`
 	Currency         string      `json:"currency"`
 	TimeZone         string      `json:"timeZone"`
+
+	Support *supportView `json:"support,omitempty" doc:"Present while support looks at this account in the person's place"`
+}
+
+// supportView is for the banner that says who looks, and until when.
+type supportView struct {
+	By    string    `json:"by" doc:"First name"`
+	Until time.Time `json:"until"`
 }
 
 // ViewOf returns p as the API shows it.
@@ -113,10 +121,18 @@ func (s *Service) Operations(api *web.Server) {
 	})
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/user", Summary: "Say who is signed in", Tag: "auth",
-		Needs: access.SignedIn, Limit: "data",
+		Needs: access.SignedIn, Limit: "data", Support: true,
 	}, func(ctx context.Context, _ *struct{}) (*viewOut, error) {
-		p, err := s.Person(ctx, access.From(ctx).User)
-		return &viewOut{ViewOf(p)}, err
+		actor := access.From(ctx)
+		p, err := s.Person(ctx, actor.User)
+		v := ViewOf(p)
+		if v.Role = "user"; access.RoleOf(actor).Staff() {
+			v.Role = "admin"
+		}
+		if actor.ReadOnly {
+			v.Support = &supportView{By: actor.Support.By, Until: actor.Support.Until}
+		}
+		return &viewOut{v}, err
 	})
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/me", Summary: "Say who is signed in, briefly", Tag: "auth",

@@ -11,7 +11,7 @@ import (
 	"flint/internal/platform/postgres"
 )
 
-const columns = `id, email, first_name, tier, is_admin, email_verified_at, currency, time_zone, created_at, banned_at, password_version, second_factor`
+const columns = `id, email, first_name, tier, is_admin, is_super_admin, email_verified_at, currency, time_zone, created_at, banned_at, password_version, second_factor`
 
 // account is a Person with how they prove it. It stays in this package.
 type account struct {
@@ -36,7 +36,7 @@ func byEmail(ctx context.Context, db postgres.DB, email string) (account, error)
 func lookUp(ctx context.Context, db postgres.DB, email string) (account, error) {
 	return postgres.One[account](ctx, db, `
 		select coalesce(u.id, '00000000-0000-0000-0000-000000000000') as id, coalesce(u.email, @email) as email,
-		       coalesce(u.first_name, '') as first_name, coalesce(u.tier, 'free') as tier, coalesce(u.is_admin, false) as is_admin,
+		       coalesce(u.first_name, '') as first_name, coalesce(u.tier, 'free') as tier, coalesce(u.is_admin, false) as is_admin, coalesce(u.is_super_admin, false) as is_super_admin,
 		       u.email_verified_at, coalesce(u.currency, 'USD') as currency, coalesce(u.time_zone, 'UTC') as time_zone,
 		       coalesce(u.created_at, 'epoch') as created_at, u.banned_at, coalesce(u.password_version, 0) as password_version,
 		       coalesce(u.second_factor, false) as second_factor, coalesce(u.password_hash, '') as password_hash, u.password_checked_at

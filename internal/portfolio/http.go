@@ -122,7 +122,10 @@ type historyOutput struct {
 // a provider.
 func (s *Service) Operations(srv *web.Server) {
 	op := func(method, path, summary, limit string) web.Op {
-		return web.Op{Method: method, Path: path, Summary: summary, Tag: "portfolio", Needs: access.ManageOwn, Limit: limit, Keys: method == "GET"}
+		if method == "GET" {
+			return web.Op{Method: method, Path: path, Summary: summary, Tag: "portfolio", Needs: access.ViewOwn, Limit: limit, Keys: true, Support: true}
+		}
+		return web.Op{Method: method, Path: path, Summary: summary, Tag: "portfolio", Needs: access.ManageOwn, Limit: limit}
 	}
 	web.Handle(srv, op("GET", "/api/dashboard", "See where you stand", "data"), s.handleDashboard)
 	web.Handle(srv, op("GET", "/api/accounts", "List accounts", "data"), s.handleAccounts)
@@ -139,7 +142,7 @@ func (s *Service) handleDashboard(ctx context.Context, _ *struct{}) (*dashboardO
 	if err != nil {
 		return nil, err
 	}
-	return &dashboardOutput{st.dashboard(string(actor.Tier), actor.Admin, s.cfg.Now())}, nil
+	return &dashboardOutput{st.dashboard(string(actor.Tier), access.RoleOf(actor).Staff(), s.cfg.Now())}, nil
 }
 
 func (s *Service) handleAccounts(ctx context.Context, _ *struct{}) (*accountsOutput, error) {

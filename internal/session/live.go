@@ -36,23 +36,20 @@ const (
 
 // state is what is known about a live session.
 type state struct {
-	user      id.User
-	delivery  Delivery
-	tier      access.Tier
-	admin     bool
-	confirmed bool
-	proofs    access.Proofs
-	factors   access.Factors
-	ends      time.Time // of the session, at the latest
-	read      time.Time // when this was read
+	user     id.User
+	who      access.Actor // without the session
+	delivery Delivery
+	proofs   access.Proofs
+	factors  access.Factors
+	ends     time.Time // of the session, at the latest
+	read     time.Time // when this was read
 }
 
 // actor returns who acts in the session.
 func (st state) actor(session id.Session) access.Actor {
-	return access.Actor{
-		User: st.user, Session: session, Tier: st.tier, Confirmed: st.confirmed, Admin: st.admin,
-		Level: st.proofs.Level(), Proofs: st.proofs, Factors: st.factors,
-	}
+	a := st.who
+	a.Session, a.Level, a.Proofs, a.Factors = session, st.proofs.Level(), st.proofs, st.factors
+	return a
 }
 
 // live caches states.
@@ -175,8 +172,7 @@ func (s *Service) read(ctx context.Context, session id.Session) (state, error) {
 		}
 	}
 	return state{
-		user: p.ID, delivery: row.Delivery, tier: p.Tier, admin: p.IsAdmin, confirmed: p.Confirmed(),
-		proofs: row.proofs(), factors: factors, ends: row.ExpiresAt, read: now,
+		user: p.ID, who: s.people.Actor(p, now), delivery: row.Delivery, proofs: row.proofs(), factors: factors, ends: row.ExpiresAt, read: now,
 	}, nil
 }
 

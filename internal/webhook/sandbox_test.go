@@ -92,7 +92,7 @@ func (w *world) build() {
 	}
 	w.connections = connection.New(w.pool, keys, inserter, connection.Config{
 		Origin: "https://flint.test", Teller: tellerClient, TellerConfig: tellerConfig, SnapTrade: snaptradeClient,
-		TierOf:  func(context.Context, postgres.DB, id.User) (access.Tier, error) { return access.Pro, nil },
+		RoleOf:  func(context.Context, postgres.DB, id.User) (access.Role, error) { return access.ProUser, nil },
 		Removed: func(context.Context, pgx.Tx, id.User, id.Connection, bool) error { return nil },
 	})
 	var handler http.Handler

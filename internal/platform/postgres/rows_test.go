@@ -102,6 +102,8 @@ var loose = map[string]string{
 	"audit_entries.actor_id":        "the log outlives people",
 	"audit_entries.subject_id":      "the log outlives people",
 	"devices.session_id":            "the session may be gone",
+	"support_sessions.admin_id":     "who looks, not whose data",
+	"support_sessions.session_id":   "likewise: the session of who looks",
 	"import_rows.matches":           "a suggestion of the preview, looked up with the owner when it is applied",
 }
 

@@ -80,6 +80,10 @@ func (s *Server) declare(op Op) Op {
 		panic(fmt.Sprintf("web: %s: a fresh proof needs an age and somebody signed in", name))
 	case op.Keys && (op.Method != "GET" || op.Needs == access.Public || op.Assurance.Demanded()):
 		panic(fmt.Sprintf("web: %s: API keys read what is somebody's own, and prove nothing", name))
+	case op.Needs.Staff() && !(op.Assurance.Factor && op.Assurance.Required):
+		panic(fmt.Sprintf("web: %s: staff need a second factor", name))
+	case op.Support && (op.Method != "GET" || op.Needs != access.ViewOwn && op.Needs != access.SignedIn || op.Assurance.Demanded()):
+		panic(fmt.Sprintf("web: %s: support looks at what people read about themselves, and nothing else", name))
 	case op.Limit == "":
 		panic(fmt.Sprintf("web: %s declares no Limit (\"none\" must be said)", name))
 	case !s.policies[op.Limit]:
@@ -109,7 +113,7 @@ func operationID(method, path string) string {
 // mount puts h behind op's declarations, in the order: origin, who, may they
 // (and is it surely them), how often, how much.
 func (s *Server) mount(op Op, h http.Handler) {
-	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Assurance: op.Assurance, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite, Keys: op.Keys})
+	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Assurance: op.Assurance, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite, Keys: op.Keys, Support: op.Support})
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		ev := eventOf(r.Context())
 		ev.route = op.Path
@@ -126,10 +130,16 @@ func (s *Server) mount(op Op, h http.Handler) {
 		}
 		ev.actor = actor
 		r = r.WithContext(access.With(r.Context(), actor))
-		well, err := s.limit(w, r, op, actor)
+		well, err := s.limit(w, r, op, counted(actor))
 		if err != nil {
 			Problem(w, r, err)
 			return
+		}
+		if actor.ReadOnly {
+			if err := s.cfg.Looked(r.Context(), actor, op.Method+" "+op.Path); err != nil {
+				Problem(w, r, err)
+				return
+			}
 		}
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, op.MaxBody)
@@ -144,6 +154,14 @@ func (s *Server) mount(op Op, h http.Handler) {
 			well()
 		}
 	})
+}
+
+// counted returns whose calls count against a limit: support's are their own.
+func counted(actor access.Actor) access.Actor {
+	if !actor.Behind.IsZero() {
+		actor.User = actor.Behind
+	}
+	return actor
 }
 
 // bearer reports whether r carries its own proof in the Authorization header.
@@ -173,6 +191,9 @@ func (s *Server) admit(op Op, r *http.Request) (access.Actor, error) {
 		}
 		actor = access.Actor{} // to a public door a key is nothing
 	}
+	if actor.ReadOnly && (!op.Support || s.cfg.Looked == nil) {
+		return actor, ErrReadOnlySupport
+	}
 	switch access.Decide(actor, op.Needs) {
 	case access.Allow:
 		return s.assure(r.Context(), op, actor)
@@ -180,6 +201,8 @@ func (s *Server) admit(op Op, r *http.Request) (access.Actor, error) {
 		return actor, ErrSignIn
 	case access.ConfirmFirst:
 		return actor, ErrConfirm
+	case access.UpgradeFirst:
+		return actor, fault.About(access.ErrPlan, "permission", string(op.Needs))
 	}
 	return actor, ErrForbidden
 }
@@ -197,6 +220,9 @@ func (s *Server) assure(ctx context.Context, op Op, actor access.Actor) (access.
 		if actor = now; op.Assurance.Met(actor, s.cfg.Now()) {
 			return actor, nil
 		}
+	}
+	if op.Assurance.Lacking(actor) {
+		return actor, ErrFactorFirst
 	}
 	var proof fault.Proof
 	refused := ErrStepUp

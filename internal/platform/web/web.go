@@ -76,6 +76,9 @@ type Config struct {
 	// with a cookie (Actor.Lapses), when a typed operation has turned out well and
 	// before anything is answered. Nil: cookies run out.
 	Renew func(w http.ResponseWriter, r *http.Request, actor access.Actor)
+	// Looked records that support is about to look at an operation's answer. Nobody
+	// looks if it fails, or is nil.
+	Looked func(ctx context.Context, actor access.Actor, operation string) error
 	// Limit counts the call against a policy. An error counts as refusal.
 	Limit func(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (Decision, error)
 
@@ -104,7 +107,10 @@ type Op struct {
 	Assurance access.StepUp
 	// Keys lets programs call it with an API key: only what reads the person's own
 	// data, and never what a stolen key should not see.
-	Keys    bool
+	Keys bool
+	// Support lets staff look at it with the person's consent: only what people
+	// read about themselves, and no secret, key or export. Each look is recorded.
+	Support bool
 	MaxBody int64 // bytes; default 64 KiB
 	Status  int   // of success; default 200, or 204 for an output without body
 
@@ -126,7 +132,7 @@ type Route struct {
 	Assurance           access.StepUp
 	MaxBody             int64 // bytes
 	CrossSite           bool
-	Keys                bool
+	Keys, Support       bool
 }
 
 // Server holds the operations. Use New.
