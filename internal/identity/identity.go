@@ -64,6 +64,13 @@ type Config struct {
 	HashMemory int `env:"FLINT_HASH_MEMORY,default=19"`
 	HashPasses int `env:"FLINT_HASH_PASSES,default=2"`
 
+	// Admins are the addresses that may belong to administrators; being named here
+	// is one layer of three, see access.RoleOf.
+	Admins []string `env:"FLINT_ADMINS"`
+	// Traders are the addresses that may trade, or "*" for everybody whose plan
+	// includes it.
+	Traders []string `env:"FLINT_TRADERS"`
+
 	// HashCommand starts a process that calls HashFor, by its path and arguments: a
 	// server lets that one hash. Nil: passwords are hashed in here.
 	HashCommand []string
@@ -97,7 +104,9 @@ func (c Config) Validate() error {
 	if m, n := c.HashMemory, c.HashPasses; m < minMemory || m > maxMemory || n < 1 || n > maxPasses || m*n < leastWork {
 		work = fmt.Errorf("FLINT_HASH_MEMORY, FLINT_HASH_PASSES: %d to %d MiB, 1 to %d passes, and their product at least %d", minMemory, maxMemory, maxPasses, leastWork)
 	}
-	return errors.Join(tier, slots, work)
+	_, admins := newRoll("FLINT_ADMINS", c.Admins, false)
+	_, traders := newRoll("FLINT_TRADERS", c.Traders, true)
+	return errors.Join(tier, slots, work, admins, traders)
 }
 
 // Person is what Flint knows about somebody, without how they prove it.
@@ -107,6 +116,7 @@ type Person struct {
 	FirstName       string
 	Tier            access.Tier
 	IsAdmin         bool
+	IsSuperAdmin    bool
 	EmailVerifiedAt *time.Time
 	Currency        string
 	TimeZone        string
@@ -135,6 +145,8 @@ type Service struct {
 	common []string // passwords that are tried first
 	beat   time.Duration
 
+	admins, traders roll
+
 	again   chan struct{} // one token per look at a password after its sign-in
 	running sync.WaitGroup
 
@@ -156,6 +168,14 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if cfg.Origin.IsZero() {
 		return nil, errors.New("FLINT_ORIGIN: must be set, links in mails start with it")
 	}
+	admins, err := newRoll("FLINT_ADMINS", cfg.Admins, false)
+	if err != nil {
+		return nil, err
+	}
+	traders, err := newRoll("FLINT_TRADERS", cfg.Traders, true)
+	if err != nil {
+		return nil, err
+	}
 	var apart *helper
 	if len(cfg.HashCommand) > 0 {
 		apart = &helper{command: cfg.HashCommand, log: cfg.Log}
@@ -168,7 +188,7 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common, beat: beat, again: make(chan struct{}, 8)}, nil
+	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common, beat: beat, again: make(chan struct{}, 8), admins: admins, traders: traders}, nil
 }
 
 // limit counts one act about an address, known or not, against a policy. The
