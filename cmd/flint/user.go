@@ -15,6 +15,7 @@ import (
 	"flint/internal/config"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/telemetry"
 )
 
@@ -32,6 +33,7 @@ func operator() access.Actor { return access.SystemActor("operator", id.User{}) 
 
 // withPeople puts Flint together without serving it.
 func withPeople(ctx context.Context, fn func(context.Context, *app.App) error) error {
+	ctx = postgres.AsSystem(ctx, "an operator's command")
 	var cfg app.Config
 	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
 		return err

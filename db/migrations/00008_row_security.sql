@@ -10,7 +10,8 @@
 -- gives the connection next):
 --   a user's id   the rows of that person
 --   'system'      all rows: sweeps, sign-ins, webhooks, jobs (postgres.AsSystem)
---   not set       no rows
+--   not set       no rows: a statement that meets one fails, so that a sweep that
+--                 forgot to say for whom it runs doesn't just find nothing to do
 --
 -- A later table with a person's rows needs one line after it is made:
 --   select flint_own_rows('risk_decisions');
@@ -83,7 +84,7 @@ $$;
 -- a statement, not once for a row.
 create function flint_user() returns uuid
     language sql stable parallel safe
-    return nullif(nullif(current_setting('flint.user', true), ''), 'system')::uuid;
+    return nullif(current_setting('flint.user'), 'system')::uuid;
 
 create function flint_system() returns boolean
     language sql stable parallel safe

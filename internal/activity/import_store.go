@@ -151,16 +151,31 @@ func saveImportRows(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, 
 	if err != nil {
 		return err
 	}
-	columns := []string{"import_id", "user_id", "ordinal", "external_id", "date", "amount", "currency", "description", "detail", "verdict", "matches"}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"import_rows"}, columns, pgx.CopyFromSlice(len(rows), func(n int) ([]any, error) {
-		r := rows[n]
+	var c struct {
+		ordinals                                         []int
+		ids, currencies, descriptions, details, verdicts []string
+		days                                             []*time.Time
+		amounts                                          []*money.Decimal
+		matches                                          []id.Transaction
+	}
+	for _, r := range rows {
 		detail, err := json.Marshal(r.detail)
 		if err != nil {
-			return nil, fmt.Errorf("encode row: %w", err)
+			return fmt.Errorf("encode row: %w", err)
 		}
-		return []any{i, owner, r.Ordinal, r.ExternalID, r.Date, r.Amount, r.Currency, r.Description, detail, string(r.Verdict), r.Matches}, nil
-	}))
-	return err
+		c.ordinals, c.ids, c.currencies = append(c.ordinals, r.Ordinal), append(c.ids, r.ExternalID), append(c.currencies, string(r.Currency))
+		c.descriptions, c.details, c.verdicts = append(c.descriptions, r.Description), append(c.details, string(detail)), append(c.verdicts, string(r.Verdict))
+		c.days, c.amounts, c.matches = append(c.days, r.Date), append(c.amounts, r.Amount), append(c.matches, r.Matches)
+	}
+	// Not by COPY, which Postgres refuses where there are policies.
+	return postgres.Exec(ctx, tx, `
+		insert into import_rows (import_id, user_id, ordinal, external_id, date, amount, currency, description, detail, verdict, matches)
+		select @import::uuid, @owner::uuid, t.ordinal, t.external_id, t.date, t.amount, t.currency, t.description, t.detail, t.verdict, t.matches
+		from unnest(@ordinals::int[], @ids::text[], @days::date[], @amounts::numeric[], @currencies::text[], @descriptions::text[],
+				@details::jsonb[], @verdicts::text[], @matches::uuid[])
+			as t (ordinal, external_id, date, amount, currency, description, detail, verdict, matches)`,
+		postgres.Args{"import": i, "owner": owner, "ordinals": c.ordinals, "ids": c.ids, "days": c.days, "amounts": c.amounts,
+			"currencies": c.currencies, "descriptions": c.descriptions, "details": c.details, "verdicts": c.verdicts, "matches": c.matches})
 }
 
 // knownAround reads what rows may duplicate: whatever has one of their keys, and

@@ -107,7 +107,7 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 	if len(given) != 1 || !strings.EqualFold(scheme, "Bearer") || len(token) > 200 {
 		return access.Actor{}, fault.Because(ErrKey, errors.New("not one key, or not as a bearer"))
 	}
-	ctx, now := r.Context(), s.now()
+	ctx, now := postgres.AsSystem(r.Context(), "authentication: the key says who it is"), s.now()
 	k, err := findLive(ctx, s.cfg.Pool, hash(config.NewSecret(token)), now)
 	if errors.Is(err, fault.ErrNotFound) {
 		return access.Actor{}, fault.Because(ErrKey, err)

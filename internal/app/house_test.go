@@ -91,7 +91,8 @@ func (a answer) json(t testing.TB, out any) {
 // newHouse builds Flint and its world and runs both until the test ends.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, pool: pgtest.New(t), state: t.TempDir(), log: &journal{}, tape: &tape{}}
+	program, all := pgtest.Strict(t)
+	h := &house{t: t, pool: all, state: t.TempDir(), log: &journal{}, tape: &tape{}}
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -118,9 +119,14 @@ func newHouse(t *testing.T) *house {
 	if err := config.Load(ctx, config.Map(env), &cfg); err != nil {
 		t.Fatal(err)
 	}
-	if h.app, err = app.Build(cfg, h.pool, telemetry.NewLogger(h.log, slog.LevelDebug)); err != nil {
+	if h.app, err = app.Build(cfg, program, telemetry.NewLogger(h.log, slog.LevelDebug)); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // comes last, when nothing writes any more
+		if said := h.log.String(); strings.Contains(said, "whose rows these are isn't known") {
+			t.Errorf("something ran for nobody: AsSystem or AsUser is missing: %s", said)
+		}
+	})
 	run, cancel := context.WithCancel(ctx)
 	served, ready := make(chan error, 1), make(chan struct{})
 	go func() { served <- h.app.Run(run, ln, func() { close(ready) }) }()

@@ -19,6 +19,7 @@ import (
 // limit holds: over it the connection is ended there. What is linked already
 // stays as it is.
 func (s *Service) Adopt(ctx context.Context, owner id.User, authorization string) error {
+	ctx = postgres.AsUser(ctx, owner)
 	if s.cfg.SnapTrade == nil {
 		return nil
 	}

@@ -84,6 +84,7 @@ func (l Lease) Release(ctx context.Context, db postgres.DB) error {
 // start of a program that has the database to itself: what holds a lease then
 // was killed.
 func ReleaseAll(ctx context.Context, db postgres.DB) (int64, error) {
+	ctx = postgres.AsSystem(ctx, "the program starts and takes over what was left")
 	n, err := releaseAll(ctx, db)
 	if err != nil {
 		return 0, fmt.Errorf("release leases: %w", err)

@@ -33,6 +33,7 @@ type offer struct {
 // else has linked is refused with ErrElsewhere, which tells nothing. When the
 // plan has no room the provider is told to forget the new connection.
 func (s *Service) link(ctx context.Context, actor access.Actor, o offer) (Connection, error) {
+	ctx = postgres.AsSystem(ctx, "somebody else may have linked the same connection")
 	var c Connection
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := postgres.Serialize(ctx, tx, "connections:"+actor.User.String()); err != nil {

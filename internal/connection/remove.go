@@ -127,6 +127,7 @@ func (s *Service) sealForJob(ctx context.Context, a *RevokeArgs, token config.Se
 
 // revoke ends a connection at its provider. That it is gone there is no error.
 func (s *Service) revoke(ctx context.Context, a RevokeArgs) error {
+	ctx = postgres.AsUser(ctx, a.Owner)
 	switch {
 	case a.Provider == Teller && s.cfg.Teller != nil:
 		token, err := s.keys.Open(ctx, revokeRef(a), a.Sealed)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -30,6 +31,7 @@ type SweepWorker struct {
 
 // Work removes visits that ended a week ago.
 func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	ctx = postgres.AsSystem(ctx, "a sweep over everybody's attempts")
 	if err := deleteAttempts(ctx, w.Service.pool, w.Service.now().Add(-keepAttempts)); err != nil {
 		return fmt.Errorf("remove old visits: %w", err)
 	}

@@ -108,6 +108,7 @@ func (s *Service) AskEmailChange(ctx context.Context, actor access.Actor, email 
 // to. It reports already when the same link had made it before. Any other token,
 // and one for an address that somebody else has by now, is ErrLink.
 func (s *Service) ConfirmEmailChange(ctx context.Context, token config.Secret) (already bool, err error) {
+	ctx = postgres.AsSystem(ctx, "the link of a mail says who it is, and somebody else may have the address")
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		c, p, err := s.changeOf(ctx, tx, token, "confirm")
 		if err != nil {
@@ -150,6 +151,7 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, token config.Secret) (
 // belongs to, with all that followed it, signs everybody out and voids the
 // password. A token that isn't good any more is ErrLink.
 func (s *Service) UndoEmailChange(ctx context.Context, token config.Secret) error {
+	ctx = postgres.AsSystem(ctx, "the link of a mail says who it is")
 	if s.cfg.EndSessions == nil {
 		return errors.New("undo change of address: nothing ends sessions here")
 	}

@@ -56,6 +56,7 @@ func (*EmailChangeWorker) Timeout(*river.Job[EmailChangeArgs]) time.Duration {
 
 // Work sends the mail, unless it has lost its meaning.
 func (w *EmailChangeWorker) Work(ctx context.Context, job *river.Job[EmailChangeArgs]) error {
+	ctx = postgres.AsSystem(ctx, "a mail job: the change says whose it is, and somebody else may have the address")
 	if _, off := w.Sender.(mail.Unset); off {
 		return later() // before a token is made for nothing
 	}

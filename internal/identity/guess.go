@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"flint/internal/id"
+	"flint/internal/platform/postgres"
 )
 
 // How guessing is stopped without helping anybody to lock the owner out.
@@ -53,6 +54,7 @@ func (s *Service) deviceOf(ctx context.Context, email string, v Visitor) (string
 // KnownOn reports whether the owner of email is known on v's device. What it
 // says must not reach a stranger.
 func (s *Service) KnownOn(ctx context.Context, email string, v Visitor) (bool, error) {
+	ctx = postgres.AsSystem(ctx, "a sign-in: whose address it is isn't known yet")
 	canonical, err := CanonicalEmail(email)
 	if err != nil {
 		return false, nil //nolint:nilerr // nobody has that address

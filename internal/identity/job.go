@@ -12,6 +12,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -75,6 +76,7 @@ func (*NoticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration {
 // Work sends the notice. A person who hasn't confirmed yet gets a confirmation
 // mail instead: they have most likely signed up twice.
 func (w *NoticeWorker) Work(ctx context.Context, job *river.Job[NoticeArgs]) error {
+	ctx = postgres.AsUser(ctx, job.Args.User)
 	p, err := w.Service.Person(ctx, job.Args.User)
 	switch {
 	case errors.Is(err, fault.ErrNotFound) || (err == nil && p.Banned()):

@@ -11,6 +11,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -55,6 +56,7 @@ func (*LinkWorker) Timeout(*river.Job[LinkArgs]) time.Duration {
 // confirmation instead: the account may have been opened by another who knows
 // its password, and a link must not make that one's account look like theirs.
 func (w *LinkWorker) Work(ctx context.Context, job *river.Job[LinkArgs]) error {
+	ctx = postgres.AsUser(ctx, job.Args.User)
 	p, err := w.Service.Person(ctx, job.Args.User)
 	switch {
 	case errors.Is(err, fault.ErrNotFound) || (err == nil && p.Banned()):

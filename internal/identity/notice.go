@@ -15,6 +15,7 @@ import (
 	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/platform/mail"
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -71,6 +72,7 @@ func (*TellWorker) Timeout(*river.Job[TellArgs]) time.Duration {
 // Work sends the mail. Nobody is told who is gone, banned, or hasn't confirmed
 // that the address is theirs.
 func (w *TellWorker) Work(ctx context.Context, job *river.Job[TellArgs]) error {
+	ctx = postgres.AsSystem(ctx, "a mail job: the entry says whom it is about")
 	s := w.Service
 	line, err := audit.Find(ctx, s.pool, job.Args.Entry)
 	if err != nil {

@@ -29,6 +29,7 @@ type Immigrant struct {
 // the password that they have; that first sign-in replaces the hash by one of
 // ours. If the address is known it returns ErrKnown. No mail leaves.
 func (s *Service) Import(ctx context.Context, actor access.Actor, n Immigrant, tier access.Tier) (Person, error) {
+	ctx = postgres.AsSystem(ctx, "an operator brings somebody who may be known already")
 	email, emailErr := CanonicalEmail(n.Email)
 	name, nameErr := cleanName(n.FirstName)
 	if err := errors.Join(emailErr, nameErr); err != nil {

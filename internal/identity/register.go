@@ -61,6 +61,7 @@ func cleanName(s string) (string, error) {
 // If the address is known it changes nothing and queues a mail to its owner; the
 // caller can't tell the two apart.
 func (s *Service) Register(ctx context.Context, n Newcomer) error {
+	ctx = postgres.AsSystem(ctx, "a newcomer, or somebody who is known already")
 	n, err := s.checkNewcomer(n)
 	if err != nil {
 		return err
@@ -106,6 +107,7 @@ func (s *Service) Resend(ctx context.Context, email string) error {
 // Confirm takes back the token of a confirmation mail. It reports already when
 // the same link had done its work before. Any other token is ErrLink.
 func (s *Service) Confirm(ctx context.Context, token config.Secret) (already bool, err error) {
+	ctx = postgres.AsSystem(ctx, "the link of a mail says who it is")
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		already = false
 		user, err := s.UseToken(ctx, tx, ConfirmEmail, token)
@@ -139,6 +141,7 @@ func (s *Service) confirm(ctx context.Context, tx pgx.Tx, user id.User) error {
 // Admit stores a confirmed person on behalf of actor, an operator or the demo.
 // If the address is known it returns a Conflict.
 func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tier access.Tier) (Person, error) {
+	ctx = postgres.AsSystem(ctx, "an operator admits somebody who may be known already")
 	n, err := s.checkNewcomer(n)
 	if err != nil {
 		return Person{}, err

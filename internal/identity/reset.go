@@ -36,6 +36,7 @@ func (s *Service) RequestReset(ctx context.Context, email string) error {
 // did. For an address that nobody has it does the same work: the job is for no
 // one and ends.
 func (s *Service) ask(ctx context.Context, email, verb string, job func(id.User) river.JobArgs) error {
+	ctx = postgres.AsSystem(ctx, "a mail that a stranger asks for by address")
 	email, err := CanonicalEmail(email)
 	if err != nil {
 		return err
@@ -93,6 +94,7 @@ func (s *Service) Setup(ctx context.Context, token, next config.Secret) error {
 // and queues the mail with which they choose one. Until then nobody can sign in
 // as them. If the address is known it returns ErrKnown.
 func (s *Service) Invite(ctx context.Context, actor access.Actor, firstName, email string, tier access.Tier) (Person, error) {
+	ctx = postgres.AsSystem(ctx, "an operator invites somebody who may be known already")
 	email, emailErr := CanonicalEmail(email)
 	name, nameErr := cleanName(firstName)
 	if err := errors.Join(emailErr, nameErr); err != nil {

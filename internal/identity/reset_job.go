@@ -95,6 +95,7 @@ func (w *SetupWorker) Work(ctx context.Context, job *river.Job[SetupArgs]) error
 // is the path of the page that takes the token. It does nothing for a person who
 // is gone or banned, or has nothing to confirm any more.
 func (s *Service) sendLink(ctx context.Context, sender mail.Sender, user id.User, purpose Purpose, ttl time.Duration, l mail.Letter) error {
+	ctx = postgres.AsUser(ctx, user)
 	if _, off := sender.(mail.Unset); off {
 		return later() // before a token is made for nothing
 	}

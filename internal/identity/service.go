@@ -32,6 +32,7 @@ func (s *Service) PersonIn(ctx context.Context, db postgres.DB, user id.User) (P
 // PersonByEmail returns who has the address, or fault.ErrNotFound. It is for
 // operators and the demo; what it says must not reach a stranger.
 func (s *Service) PersonByEmail(ctx context.Context, email string) (Person, error) {
+	ctx = postgres.AsSystem(ctx, "an operator looks for somebody by address")
 	email, err := CanonicalEmail(email)
 	if err != nil {
 		return Person{}, err
@@ -62,6 +63,7 @@ func (s *Service) Check(ctx context.Context, email string, password config.Secre
 // CheckFrom is Check for somebody who comes from v, which decides what a wrong
 // password counts against; see guess.go.
 func (s *Service) CheckFrom(ctx context.Context, email string, password config.Secret, v Visitor) (Person, Refusal, error) {
+	ctx = postgres.AsSystem(ctx, "a password says who it is, or that it is nobody")
 	if s.hasher.full() { // known before the database is asked, which others need
 		return Person{}, NotRefused, fault.After(ErrBusy, s.hasher.wait)
 	}

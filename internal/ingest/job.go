@@ -81,6 +81,7 @@ const dueAtOnce = 150
 
 // QueueDue queues the syncs that are due and returns how many there were.
 func (s *Service) QueueDue(ctx context.Context) (int, error) {
+	ctx = postgres.AsSystem(ctx, "the schedule looks for due connections of everybody")
 	n := 0
 	err := postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
 		due, err := connection.ClaimDue(ctx, tx, s.cfg.Now(), dueAtOnce)

@@ -21,7 +21,7 @@ import (
 // recorded with the run and the connection, and is no error of Sync's; an error
 // means that Flint itself couldn't do its work, and the job is repeated.
 func (s *Service) Sync(ctx context.Context, of id.Connection, trigger string) error {
-	lease, err := connection.TakeLease(ctx, s.cfg.Pool, of, s.cfg.Now())
+	lease, err := connection.TakeLease(postgres.AsSystem(ctx, "a job: the connection says whose it is"), s.cfg.Pool, of, s.cfg.Now())
 	if err != nil {
 		if errors.Is(err, connection.ErrBusy) {
 			return err
@@ -31,6 +31,7 @@ func (s *Service) Sync(ctx context.Context, of id.Connection, trigger string) er
 		}
 		return err
 	}
+	ctx = postgres.AsUser(ctx, lease.UserID)
 	if err := s.cfg.Step(ctx, "leased"); err != nil {
 		return err
 	}

@@ -131,6 +131,7 @@ func (s *Service) Disable(ctx context.Context, actor access.Actor) error {
 // who have lost both the phone and the paper. Nothing proven in their sessions
 // counts any more, and they are told.
 func (s *Service) Reset(ctx context.Context, actor access.Actor, user id.User) error {
+	ctx = postgres.AsUser(ctx, user)
 	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
 		apps, err := deleteTOTP(ctx, tx, user)
 		if err != nil {

@@ -86,12 +86,12 @@ func (s *Service) Revalue(ctx context.Context, log *slog.Logger) (failed int, er
 }
 
 func (s *Service) forEverybody(ctx context.Context, log *slog.Logger, do func(pgx.Tx, id.User) error) (failed int, err error) {
-	owners, err := everybody(ctx, s.cfg.Pool)
+	owners, err := everybody(postgres.AsSystem(ctx, "a job asks who there is; each is then worked for alone"), s.cfg.Pool)
 	if err != nil {
 		return 0, fmt.Errorf("list people: %w", err)
 	}
 	for _, owner := range owners {
-		err := inLock(ctx, s.cfg.Pool, owner, func(tx pgx.Tx) error { return do(tx, owner) })
+		err := inLock(postgres.AsUser(ctx, owner), s.cfg.Pool, owner, func(tx pgx.Tx) error { return do(tx, owner) })
 		if ctx.Err() != nil {
 			return failed, ctx.Err()
 		}

@@ -59,7 +59,7 @@ func (s *Service) Standing(ctx context.Context, owner id.User) (Standing, error)
 		}
 		return err
 	})
-	if err := s.cfg.Pool.SendBatch(ctx, batch).Close(); err != nil {
+	if err := postgres.Together(ctx, s.cfg.Pool, batch); err != nil {
 		return Standing{}, fmt.Errorf("read standing: %w", err)
 	}
 	rate, err := s.rate(ctx, out)

@@ -101,6 +101,7 @@ func (s *Service) challenge(ctx context.Context, tx pgx.Tx, o opening) (config.S
 // or was given to another kind of client, is ErrChallenge; a wrong answer is
 // mfa.ErrCode and leaves the challenge as it is, but counts against the person.
 func (s *Service) SignInWithFactor(ctx context.Context, challenge config.Secret, answer mfa.Answer, before config.Secret, c Client) (Grant, error) {
+	ctx = postgres.AsSystem(ctx, "a sign-in: the challenge says who it is")
 	ch, err := findChallenge(ctx, s.pool, hash(challenge), c.Delivery, s.now())
 	if errors.Is(err, fault.ErrNotFound) {
 		return Grant{}, fault.Because(ErrChallenge, err)
@@ -152,6 +153,7 @@ func (s *Service) SignInWithFactor(ctx context.Context, challenge config.Secret,
 // verified them, so that is both steps in one. Whatever is wrong is
 // mfa.ErrPasskey.
 func (s *Service) SignInByPasskey(ctx context.Context, assertion []byte, before config.Secret, c Client) (Grant, error) {
+	ctx = postgres.AsSystem(ctx, "a sign-in: the passkey says who it is")
 	var g Grant
 	var user id.User
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -37,6 +38,7 @@ func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 
 // Sweep removes what has expired.
 func (s *Service) Sweep(ctx context.Context) error {
+	ctx = postgres.AsSystem(ctx, "a sweep over everybody's sessions")
 	_, tokens := sweepRefresh(ctx, s.pool, s.now())
 	_, sessions := sweepSessions(ctx, s.pool, s.now().Add(-keep))
 	_, devices := sweepDevices(ctx, s.pool, s.now().Add(-deviceTTL))

@@ -15,6 +15,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/platform/postgres"
 )
 
 // What is known about live sessions, and how long it may be believed.
@@ -150,6 +151,7 @@ func (s *Service) state(ctx context.Context, session id.Session) (state, error) 
 
 // read asks the database.
 func (s *Service) read(ctx context.Context, session id.Session) (state, error) {
+	ctx = postgres.AsSystem(ctx, "authentication: the session says who it is")
 	now := s.now()
 	row, err := findLive(ctx, s.pool, session, now)
 	if errors.Is(err, fault.ErrNotFound) {

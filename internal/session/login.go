@@ -38,6 +38,7 @@ type Credentials struct {
 // if any: its session ends, so that a browser has one session and never one
 // that somebody else put there.
 func (s *Service) SignIn(ctx context.Context, given Credentials, before config.Secret, c Client) (Grant, error) {
+	ctx = postgres.AsSystem(ctx, "a sign-in: who it is turns out here")
 	p, refused, err := s.people.CheckFrom(ctx, given.Email, given.Password, s.visitor(ctx, c))
 	if err != nil {
 		return Grant{}, err
@@ -84,7 +85,7 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 
 // refuse records an attempt and returns ErrCredentials.
 func (s *Service) refuse(ctx context.Context, p identity.Person, why identity.Refusal, c Client) error {
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+	err := postgres.InTx(postgres.AsSystem(ctx, "a sign-in that failed is recorded as nobody's"), s.pool, func(tx pgx.Tx) error {
 		return audit.Record(ctx, tx, s.now(), audit.Entry{
 			Actor: access.Actor{}, Subject: p.ID, Verb: "session.refuse",
 			Detail: map[string]any{"reason": string(why), "delivery": string(c.Delivery), "device": c.Device},
@@ -99,6 +100,7 @@ func (s *Service) refuse(ctx context.Context, p identity.Person, why identity.Re
 // IssueLink returns a link that signs user in once, within ttl. Whoever holds
 // it is user, so it goes to them alone and into no log.
 func (s *Service) IssueLink(ctx context.Context, actor access.Actor, user id.User, ttl time.Duration) (config.Secret, error) {
+	ctx = postgres.AsUser(ctx, user)
 	var link config.Secret
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		token, err := s.people.MakeToken(ctx, tx, user, identity.SignInLink, ttl)
@@ -115,6 +117,7 @@ func (s *Service) IssueLink(ctx context.Context, actor access.Actor, user id.Use
 // isn't good any more, or of somebody who may not sign in, is identity.ErrLink.
 // Who has a second factor gets ErrFactor with a challenge; the link is used up.
 func (s *Service) SignInByLink(ctx context.Context, token, before config.Secret, c Client) (Grant, error) {
+	ctx = postgres.AsSystem(ctx, "a sign-in: the link says who it is")
 	var g Grant
 	var ask asked
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {

@@ -22,6 +22,7 @@ import (
 // client, was copied: its session is revoked. Whatever is wrong, the caller
 // learns ErrToken and nothing more.
 func (s *Service) Refresh(ctx context.Context, token config.Secret, c Client) (Grant, error) {
+	ctx = postgres.AsSystem(ctx, "the refresh token says who it is")
 	var g Grant
 	var reused bool
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {

@@ -50,6 +50,7 @@ func (s *Service) firstKey(ctx context.Context) error {
 // withKeys runs fn with the keys that aren't retired, newest first, while nobody
 // else changes them.
 func (s *Service) withKeys(ctx context.Context, fn func(pgx.Tx, []keyRow) error) error {
+	ctx = postgres.AsSystem(ctx, "signing keys are Flint's own, and what is done to them is recorded as nobody's")
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := postgres.Serialize(ctx, tx, "session.signing_keys"); err != nil {
 			return err

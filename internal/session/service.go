@@ -122,6 +122,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor access.Actor) error {
 // EndEverywhere ends every session of user on behalf of actor, an operator. It
 // returns how many those were.
 func (s *Service) EndEverywhere(ctx context.Context, actor access.Actor, user id.User) (int, error) {
+	ctx = postgres.AsUser(ctx, user)
 	n := 0
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		n, err = s.EndAll(ctx, tx, actor, user, id.Session{}, "operator")
@@ -162,6 +163,7 @@ func (s *Service) EndAll(ctx context.Context, tx pgx.Tx, actor access.Actor, use
 
 // Ban keeps user out and ends all of their sessions.
 func (s *Service) Ban(ctx context.Context, actor access.Actor, user id.User, reason string) error {
+	ctx = postgres.AsUser(ctx, user)
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := s.people.Ban(ctx, tx, actor, user, reason); err != nil {
 			return err
@@ -174,6 +176,7 @@ func (s *Service) Ban(ctx context.Context, actor access.Actor, user id.User, rea
 // SignOut ends the session of actor, and that of a refresh token if one is
 // given: a client whose access token has expired still signs out for good.
 func (s *Service) SignOut(ctx context.Context, actor access.Actor, refresh config.Secret, d Delivery) error {
+	ctx = postgres.AsSystem(ctx, "signing out: the refresh token may be of another session than the access token")
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if !actor.Session.IsZero() {
 			if _, err := s.revoke(ctx, tx, actor, actor.User, actor.Session, "signed_out"); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
 )
 
@@ -31,6 +32,7 @@ type SweepWorker struct {
 
 // Work removes deliveries that were processed 90 days ago.
 func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	ctx = postgres.AsSystem(ctx, "a sweep over all deliveries")
 	if err := deleteProcessed(ctx, w.Service.pool, w.Service.cfg.Now().Add(-keep)); err != nil {
 		return fmt.Errorf("remove old deliveries: %w", err)
 	}

@@ -151,6 +151,7 @@ func read(r *http.Request) ([]byte, error) {
 // take stores e and does what it asks for, once. fresh is false when it was
 // known before.
 func (s *Service) take(ctx context.Context, e event, body []byte) (fresh bool, err error) {
+	ctx = postgres.AsSystem(ctx, "a provider speaks: the connection says whose it is")
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		var known *connection.Connection
 		owner := id.User{}

@@ -16,12 +16,13 @@ import (
 // InTx runs fn in a transaction and commits it. An error or a panic in fn rolls
 // it back. When Postgres gives the transaction up for the sake of another
 // (deadlock, serialisation), fn runs again, up to three times in all: it must
-// change nothing but the database.
+// change nothing but the database. Whose rows it sees is decided by ctx.
 func InTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error {
 	const tries = 3
+	opts := pgx.TxOptions{BeginQuery: beginQuery(scopeOf(ctx))}
 	var err error
 	for range tries {
-		err = pgx.BeginFunc(ctx, pool, fn)
+		err = explain(ctx, pgx.BeginTxFunc(ctx, pool, opts, fn))
 		if !givenUp(err) {
 			return err
 		}

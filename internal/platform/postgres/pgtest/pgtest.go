@@ -13,7 +13,7 @@
 // is left running, no matter how many `go test` ran side by side or were killed.
 //
 // With DATABASE_TEST_URL set, the databases are made on that server instead;
-// its user must be allowed to create databases.
+// its user must be allowed to create databases and to act as flint_app.
 //
 // Only tests import this package.
 package pgtest
@@ -22,6 +22,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -40,14 +41,27 @@ import (
 const patience = 2 * time.Minute
 
 // New returns a pool on a fresh, fully migrated database, which is dropped when
-// the test ends.
+// the test ends. It works as the program does, as a role that owns nothing. What
+// says for whom it runs sees that person's rows; what doesn't, as most tests of
+// one feature, sees all.
 func New(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return open(t, WithScope(AppURL(URL(t))))
+}
+
+// Strict returns two pools on one fresh database: the program's, where nobody
+// sees nothing, and one that sees all, for the test itself.
+func Strict(t testing.TB) (program, all *pgxpool.Pool) {
+	t.Helper()
+	u := AppURL(URL(t))
+	return open(t, u), open(t, WithScope(u))
+}
+
+func open(t testing.TB, u string) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	pool, err := postgres.Open(ctx, postgres.Config{
-		URL: config.NewSecret(URL(t)), MaxConns: 8, StatementTimeout: time.Minute,
-	})
+	pool, err := postgres.Open(ctx, postgres.Config{URL: config.NewSecret(u), MaxConns: 8, StatementTimeout: time.Minute})
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -55,7 +69,39 @@ func New(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// URL makes a fresh, fully migrated database and returns its connection string.
+// AppURL returns the connection string of the program's role for a database
+// whose owner has the given one.
+func AppURL(owner string) string {
+	u, err := url.Parse(owner)
+	switch {
+	case os.Getenv(given) == "" && err == nil:
+		u.User = url.User(postgres.AppRole)
+		return u.String()
+	case err != nil || u.Scheme == "":
+		return owner + " role=" + postgres.AppRole
+	}
+	return with(u, "role", postgres.AppRole) // the role has no password on somebody's server
+}
+
+// WithScope returns a connection string whose sessions see everybody's rows
+// unless they say for whom they run.
+func WithScope(connection string) string {
+	u, err := url.Parse(connection)
+	if err != nil || u.Scheme == "" {
+		return connection + " flint.user=system"
+	}
+	return with(u, "flint.user", "system")
+}
+
+func with(u *url.URL, key, value string) string {
+	q := u.Query()
+	q.Set(key, value)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// URL makes a fresh, fully migrated database and returns its owner's connection
+// string.
 // The database is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()

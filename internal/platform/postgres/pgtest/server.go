@@ -19,6 +19,9 @@ import (
 	"flint/internal/platform/postgres/private"
 )
 
+// given names the setting that says which server to use instead.
+const given = "DATABASE_TEST_URL"
+
 // reference is the advisory lock that each test process shares and the watching
 // session tries to take alone.
 const reference = "815001"
@@ -26,8 +29,8 @@ const reference = "815001"
 // join returns the user's test server, started if there is none, with this
 // process's reference held.
 func join(ctx context.Context) (*server, error) {
-	if given := os.Getenv("DATABASE_TEST_URL"); given != "" {
-		return &server{url: given}, nil
+	if u := os.Getenv(given); u != "" {
+		return &server{url: u}, nil
 	}
 	base, err := baseDir()
 	if err != nil {

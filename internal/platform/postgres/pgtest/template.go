@@ -31,6 +31,21 @@ func (s *server) ensureTemplate(ctx context.Context) (string, error) {
 	if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtextextended($1, 0))`, name); err != nil {
 		return "", err
 	}
+	if s.ref != nil { // a server of ours, maybe older than its role
+		_, err := conn.Exec(ctx, `do $$
+begin
+	perform pg_advisory_xact_lock(815002);
+	if not exists (select from pg_roles where rolname = 'flint_app') then
+		create role flint_app login;
+	elsif not (select rolcanlogin from pg_roles where rolname = 'flint_app') then
+		alter role flint_app login;
+	end if;
+end
+$$`)
+		if err != nil {
+			return "", err
+		}
+	}
 	var there bool
 	err = conn.QueryRow(ctx, `select exists (select from pg_database where datname = $1)`, name).Scan(&there)
 	if err != nil || there {

@@ -41,8 +41,12 @@ type Config struct {
 	Volatile bool
 }
 
-// Database and user of every private cluster.
-const name = "flint"
+// Database and owner of every private cluster, and the role that the program
+// works as: it owns nothing (platform/postgres).
+const (
+	name    = "flint"
+	appRole = "flint_app"
+)
 
 // Cluster is a running server.
 type Cluster struct {
@@ -122,13 +126,16 @@ func (c *Cluster) start(ctx context.Context, as user) error {
 
 func (c *Cluster) data() string { return filepath.Join(c.cfg.Dir, "data") }
 
-// URL returns the connection string of the cluster's database. It holds no
-// password: the socket's folder is the lock.
-func (c *Cluster) URL() string { return c.url(name) }
+// URL returns the connection string of the cluster's database for its owner,
+// who migrates it. It holds no password: the socket's folder is the lock.
+func (c *Cluster) URL() string { return c.url(name, name) }
 
-func (c *Cluster) url(database string) string {
+// AppURL returns the connection string for the role that the program works as.
+func (c *Cluster) AppURL() string { return c.url(appRole, name) }
+
+func (c *Cluster) url(user, database string) string {
 	u := url.URL{
-		Scheme: "postgres", User: url.User(name), Path: "/" + database,
+		Scheme: "postgres", User: url.User(user), Path: "/" + database,
 		RawQuery: url.Values{"host": {c.socket}}.Encode(),
 	}
 	return u.String()

@@ -167,7 +167,8 @@ func openLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// ready waits until the server answers, and makes the database if it is new.
+// ready waits until the server answers, and makes the database and the app's
+// role if they are missing.
 func (c *Cluster) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -187,17 +188,30 @@ func (c *Cluster) ready(ctx context.Context) error {
 }
 
 func (c *Cluster) makeDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.url("postgres"))
+	conn, err := pgx.Connect(ctx, c.url(name, "postgres"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var there bool
 	err = conn.QueryRow(ctx, `select exists (select from pg_database where datname = 'flint')`).Scan(&there)
-	if err != nil || there {
+	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, `create database flint`)
+	if !there {
+		if _, err := conn.Exec(ctx, `create database flint`); err != nil {
+			return err
+		}
+	}
+	_, err = conn.Exec(ctx, `do $$
+begin
+	if not exists (select from pg_roles where rolname = 'flint_app') then
+		create role flint_app login;
+	elsif not (select rolcanlogin from pg_roles where rolname = 'flint_app') then
+		alter role flint_app login;
+	end if;
+end
+$$`)
 	return err
 }
 
