@@ -19,6 +19,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API, the web app and the background work."`
 	Migrate migrateCmd `cmd:"" help:"Look at the database's schema, or bring it up to date."`
 	User    userCmd    `cmd:"" help:"Look after people's accounts, as an operator."`
+	Session sessionCmd `cmd:"" help:"Look after what signs people in, as an operator."`
 	Sandbox sandboxCmd `cmd:"" help:"Run the providers' far end alone: Teller, SnapTrade, ECB rates and a mail inbox."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the API description (OpenAPI 3.1)."`
 	Routes  routesCmd  `cmd:"" help:"Print every route: method, path, what it needs, its limit."`

@@ -47,6 +47,11 @@ func TestAnOperatorLooksAfterPeople(t *testing.T) {
 	run("list", userSessions{Email: "eva@example.com"}, true)
 	run("end", userSessions{Email: "eva@example.com", End: true}, true)
 	run("disable", userDisable{Email: "eva@example.com", Reason: "asked for it"}, true)
+	run("make another signing key", rotateKeys{}, true)
+	run("trust no earlier one", rotateKeys{Revoke: true}, true)
+	if n := scalar(t, pool, `select count(*)::int from signing_keys where retired_at is null`); n != 1 {
+		t.Errorf("%d signing keys are trusted", n)
+	}
 	n := scalar(t, pool, `select count(*)::int from audit_entries where actor_kind = 'system' and actor_name = 'operator'
 		and verb in ('account.invite', 'factor.remove', 'account.ban')`)
 	if n != 3 {

@@ -231,10 +231,14 @@ func (s *Service) hear(ctx context.Context) (heard bool, err error) {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	_, revoked := conn.Exec(ctx, "listen "+Revoked)
 	_, changed := conn.Exec(ctx, "listen "+identity.Changed)
-	if err := errors.Join(revoked, changed); err != nil {
+	_, keys := conn.Exec(ctx, "listen "+KeysChanged)
+	if err := errors.Join(revoked, changed, keys); err != nil {
 		return false, fmt.Errorf("listen: %w", err)
 	}
 	s.live.drop(nil) // whatever was said before wasn't heard
+	if err := s.reload(ctx); err != nil {
+		return false, fmt.Errorf("load signing keys: %w", err)
+	}
 	for {
 		asked := time.Since(s.live.born)
 		alive, cancel := context.WithTimeout(ctx, belief)
@@ -257,7 +261,12 @@ func (s *Service) hearFor(ctx context.Context, conn *pgx.Conn, d time.Duration) 
 	defer cancel()
 	for {
 		n, err := conn.WaitForNotification(ctx)
-		if n != nil {
+		if n != nil && n.Channel == KeysChanged {
+			// A belief that runs out meanwhile has each request look for itself.
+			if err := s.reload(context.WithoutCancel(ctx)); err != nil {
+				return fmt.Errorf("load signing keys: %w", err)
+			}
+		} else if n != nil {
 			s.live.announced(n.Channel, n.Payload)
 		}
 		switch {

@@ -22,6 +22,9 @@ import (
 // it verifies until its last token has expired. Then it is retired: its private
 // half is destroyed, and its public one is known for as long as a session lives
 // unused, so that who comes back is told to refresh rather than to sign in.
+//
+// An operator who fears that a key was stolen renews them with RenewKeys: the
+// earlier ones are retired on the spot and the new one signs at once.
 
 // askedEvery is how often, at most, unknown keys make a node ask the database:
 // whoever makes them up must not be able to keep it busy.
@@ -92,6 +95,44 @@ func (s *Service) RotateKeys(ctx context.Context) error {
 	return s.loadKeys(ctx)
 }
 
+// RenewKeys makes a new signing key at once on behalf of actor, an operator, who
+// needn't wait for the old one's age. With revoke no earlier key is trusted any
+// more, on any node, within a second: they may have been stolen. Every access
+// token is void then, and every client refreshes. It returns the new key's id.
+func (s *Service) RenewKeys(ctx context.Context, actor access.Actor, revoke bool) (string, error) {
+	var kid string
+	err := s.withKeys(ctx, func(tx pgx.Tx, rows []keyRow) error {
+		now := s.now()
+		row, err := s.makeKey(ctx, tx)
+		if err != nil {
+			return err
+		}
+		kid = row.Kid
+		detail := map[string]any{"revoked": revoke}
+		if len(rows) > 0 {
+			detail["replaces"] = rows[0].Kid
+		}
+		if err := audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Verb: "signing_key.rotate", Object: kid, Detail: detail}); err != nil {
+			return err
+		}
+		for i := 0; revoke && i < len(rows); i++ {
+			if err := retireKey(ctx, tx, rows[i].Kid, now); err != nil {
+				return fmt.Errorf("retire signing key: %w", err)
+			}
+			if err := audit.Record(ctx, tx, now, audit.Entry{
+				Actor: actor, Verb: "signing_key.retire", Object: rows[i].Kid, Detail: map[string]any{"revoked": true},
+			}); err != nil {
+				return err
+			}
+		}
+		return postgres.Notify(ctx, tx, KeysChanged, kid)
+	})
+	if err != nil {
+		return "", fmt.Errorf("renew signing keys: %w", err)
+	}
+	return kid, s.loadKeys(ctx)
+}
+
 // retireKeys retires those of rows whose last token has expired. The last one
 // was signed when the next newer key began to, by the clock of a node that may
 // be behind.
@@ -155,6 +196,22 @@ func (s *Service) meetUnknownKey(ctx context.Context) {
 	if err := s.reload(context.WithoutCancel(ctx)); err != nil {
 		s.cfg.Log.WarnContext(ctx, "an unknown signing key was met, and the keys can't be loaded", "error", err)
 	}
+}
+
+// surely loads the keys if they may have been revoked without this node's
+// hearing of it, once for each belief that it could have had.
+func (s *Service) surely(ctx context.Context) error {
+	s.unsure.Lock()
+	defer s.unsure.Unlock()
+	if time.Since(s.sure) < belief {
+		return nil
+	}
+	asked := time.Now() // of the machine: how long a belief holds is no part of the story
+	if err := s.reload(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("check the signing keys: %w", err)
+	}
+	s.sure = asked
+	return nil
 }
 
 // KeysArgs asks for the signing keys to be rotated if it is time.

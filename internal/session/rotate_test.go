@@ -135,6 +135,7 @@ func TestANodeThatWasNotToldVerifiesWhatTheNewKeySigned(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	far := h.start(t, origin)
+	warm(t, h, far, h.signInByPhone(t).Access) // it has looked at the keys, and hears
 	h.pass(month)
 	h.rotate(t, h.Service) // far isn't told, and its minute isn't over
 	h.pass(overlap - time.Minute)

@@ -30,6 +30,11 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 		s.meetUnknownKey(r.Context())
 		c, err = s.tokens.verify(token)
 	}
+	if err == nil && !s.live.trusted() { // its key may have been revoked without our hearing of it
+		if err = s.surely(r.Context()); err == nil {
+			c, err = s.tokens.verify(token)
+		}
+	}
 	if err != nil {
 		return access.Actor{}, err
 	}

@@ -59,6 +59,10 @@ import (
 // revoked, or whose person proved themselves anew.
 const Revoked = "flint_sessions"
 
+// KeysChanged is the channel on which the id of a signing key is sent that takes
+// the place of others at once.
+const KeysChanged = "flint_signing_keys"
+
 // The faults of session. Old clients know the codes in capitals.
 var (
 	ErrNoToken     = fault.New(fault.Unauthenticated, "NO_TOKEN", "Sign in first.")
@@ -153,6 +157,8 @@ type Service struct {
 	jar    cookies
 	asking chan struct{} // holds one: who asks about an unknown key
 	asked  time.Time     // when that was; read and set by who holds it
+	unsure sync.Mutex    // one look at the keys at a time, while announcements are lost
+	sure   time.Time     // when that was
 	load   sync.Mutex    // one load at a time, so that none puts back older keys
 	stop   func()
 	done   sync.WaitGroup

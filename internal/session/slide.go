@@ -56,7 +56,7 @@ func (s *Service) Renew(w http.ResponseWriter, r *http.Request, actor access.Act
 	if taken, _ := s.slides.ContainsOrAdd(chance, struct{}{}); taken {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), renewTime)
+	ctx, cancel := context.WithTimeout(postgres.AsUser(r.Context(), actor.User), renewTime)
 	defer cancel()
 	g, err := s.slide(ctx, actor, refresh, ClientOf(Web, r.UserAgent()))
 	switch {

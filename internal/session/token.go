@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -155,7 +156,13 @@ func (t *tokens) use(ring []key) error {
 		}
 		ring[i].header, _, _ = strings.Cut(text, ".")
 	}
-	t.ring.Store(&ring)
+	before := *t.ring.Swap(&ring)
+	for _, k := range before {
+		if !k.retired() && !slices.ContainsFunc(ring, func(now key) bool { return now.kid == k.kid && !now.retired() }) {
+			t.verified.Purge() // what it signed is worth nothing from now on
+			break
+		}
+	}
 	return nil
 }
 
@@ -229,11 +236,15 @@ func (t *tokens) verify(token config.Secret) (claims, error) {
 	if strings.ContainsFunc(text, foreign) { // what is remembered has passed this
 		return claims{}, fault.Because(ErrToken, errors.New("not in the alphabet of tokens"))
 	}
-	c, err := t.parse(text)
+	ring := t.ring.Load()
+	c, err := t.parse(text, *ring)
 	if err != nil {
 		return claims{}, err
 	}
 	t.verified.Add(sum, c)
+	if t.ring.Load() != ring { // and what was remembered may have been forgotten before this
+		t.verified.Remove(sum)
+	}
 	return c, nil
 }
 
@@ -243,10 +254,9 @@ func foreign(r rune) bool {
 	return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
-func (t *tokens) parse(text string) (claims, error) {
+func (t *tokens) parse(text string, ring []key) (claims, error) {
 	header, _, _ := strings.Cut(text, ".")
 	var k *key
-	ring := *t.ring.Load()
 	// The header must be, byte for byte, the one of a key we have. So nothing in
 	// it is believed: no algorithm, no key, no address of one, no extension.
 	for _, each := range ring {
@@ -266,7 +276,9 @@ func (t *tokens) parse(text string) (claims, error) {
 	_, err := t.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return k.public, nil })
 	switch {
 	case err == nil && k.retired():
-		return claims{}, fault.Because(ErrToken, errors.New("signed by a retired key"))
+		// Retired before its tokens ran out: it may have been stolen. Whether this
+		// one is ours will show when it is refreshed.
+		return claims{}, fault.Because(ErrExpired, errors.New("signed by a retired key"))
 	case err == nil:
 		return c, nil
 	case onlyExpired(err):
