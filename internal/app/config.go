@@ -3,6 +3,8 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -65,7 +67,31 @@ func (c Config) Validate() error {
 	if !c.Identity.NewUserTier.Valid() {
 		faults = append(faults, fmt.Errorf("FLINT_NEW_USER_TIER: must be one of %s, %s, %s, %s", access.Free, access.Basic, access.Pro, access.Premium))
 	}
+	if c.Origin.Secure() && c.Web.TLSCert == "" && !c.behind() && public(c.Listen) {
+		faults = append(faults, errors.New("FLINT_LISTEN: people reach Flint by https, but this address listens to everybody without it: "+
+			"set FLINT_TLS_CERT and FLINT_TLS_KEY, or FLINT_TRUSTED_PROXIES if a proxy before it speaks TLS, or listen on 127.0.0.1"))
+	}
+	if c.Web.TLSCert != "" && !c.Origin.IsZero() && !c.Origin.Secure() {
+		faults = append(faults, errors.New("FLINT_TLS_CERT: FLINT_ORIGIN must begin with https:// then"))
+	}
 	return errors.Join(faults...)
+}
+
+// behind reports whether a proxy is said to stand before Flint.
+func (c Config) behind() bool { return len(c.Web.TrustedProxies) > 0 }
+
+// public reports whether listen, host and port, can be reached from outside of
+// the machine and its private networks. What isn't an address may be anything.
+func public(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil || host == "" {
+		return true // every address of the machine
+	}
+	if host == "localhost" {
+		return false
+	}
+	a, err := netip.ParseAddr(host)
+	return err != nil || !(a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast())
 }
 
 // stateDir returns the state folder, made if it wasn't there.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"flint/internal/app"
@@ -43,6 +44,30 @@ func TestServeRefusesToStartWithoutAnOrigin(t *testing.T) {
 	for _, want := range []string{"FLINT_ORIGIN", "FLINT_NEW_USER_TIER"} {
 		if !regexp.MustCompile(want).MatchString(err.Error()) {
 			t.Errorf("%q doesn't name %s: all mistakes are told at once", err, want)
+		}
+	}
+}
+
+func TestNothingSecretIsServedInPlainToEverybody(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		origin, listen, proxies string
+		good                    bool
+	}{
+		"at home":                       {"http://localhost:8080", "127.0.0.1:8080", "", true},
+		"on every address":              {"https://flint.example", ":8080", "", false},
+		"on every address, written out": {"https://flint.example", "0.0.0.0:8080", "", false},
+		"the same by IPv6":              {"https://flint.example", "[::]:8080", "", false},
+		"on a public one":               {"https://flint.example", "203.0.113.7:443", "", false},
+		"on a name":                     {"https://flint.example", "flint.example:443", "", false},
+		"behind a proxy, which is said": {"https://flint.example", "0.0.0.0:8080", "10.0.0.0/8", true},
+		"behind a proxy of the machine": {"https://flint.example", "127.0.0.1:8080", "", true},
+		"in a private network":          {"https://flint.example", "10.1.2.3:8080", "", true},
+	} {
+		var cfg app.Config
+		err := config.Load(t.Context(), config.Map(map[string]string{"FLINT_ORIGIN": c.origin, "FLINT_LISTEN": c.listen, "FLINT_TRUSTED_PROXIES": c.proxies}), &cfg)
+		if (err == nil) != c.good || err != nil && !strings.Contains(err.Error(), "FLINT_LISTEN") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

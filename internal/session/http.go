@@ -112,6 +112,18 @@ type said struct {
 	}
 }
 
+// signedOut tells a browser to forget what it kept of this site: pages that Back
+// would show again, and whatever lies in storage. Not "cookies": ours are cleared
+// one by one, and that of a known device stays.
+type signedOut struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Clear     string        `header:"Clear-Site-Data"`
+	Body      struct {
+		Success bool   `json:"success"`
+		Message string `json:"message"`
+	}
+}
+
 func say(message string) *said {
 	out := &said{}
 	out.Body.Success, out.Body.Message = true, message
@@ -366,7 +378,7 @@ func (s *Service) refreshMobile(ctx context.Context, in *refreshMobileIn) (*refr
 	return out, nil
 }
 
-func (s *Service) logout(ctx context.Context, in *logoutIn) (*said, error) {
+func (s *Service) logout(ctx context.Context, in *logoutIn) (*signedOut, error) {
 	byCookie := in.Authorization == "" && in.delivery() == Web
 	d, token := Mobile, config.Secret{}
 	if byCookie {
@@ -378,9 +390,10 @@ func (s *Service) logout(ctx context.Context, in *logoutIn) (*said, error) {
 	if err := s.SignOut(ctx, access.From(ctx), token, d); err != nil {
 		return nil, err
 	}
-	out := say("You are signed out.")
+	out := &signedOut{}
+	out.Body.Success, out.Body.Message = true, "You are signed out."
 	if byCookie {
-		out.SetCookie = s.cookies().clear()
+		out.SetCookie, out.Clear = s.cookies().clear(), `"cache", "storage"`
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import { launch, open } from "./browser.mjs"
+import { theDoor } from "./door.mjs"
 import { startFlint } from "./flint.mjs"
 import { keyboardTour } from "./keyboard.mjs"
 import { everyPageLooksRight } from "./looks.mjs"
@@ -46,6 +47,7 @@ describe("Flint in a browser", { timeout: 600_000 }, () => {
   })
 
   it("does the main job for a new person", () => newcomer(browser, demo))
+  it("keeps other sites out and refuses nothing of its own", () => theDoor(browser, demo))
   it("can be used by keyboard alone", () => keyboardTour(browser, demo))
   it("looks right on every page, in both themes and three widths", () => everyPageLooksRight(browser, demo))
 })

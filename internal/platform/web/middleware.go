@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"flint/internal/access"
-	"flint/internal/fault"
 	"flint/internal/platform/telemetry"
 )
 
@@ -127,37 +126,26 @@ func method(r *http.Request) string {
 	return "other"
 }
 
-const apiPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-
-// secure sets the headers that every answer carries, also errors.
-func (s *Server) secure(h http.Header) {
-	h.Set("Content-Security-Policy", apiPolicy) // pages replace it with theirs
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if s.origin.Scheme == "https" {
-		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
-	}
-}
-
-// guard refuses what no operation should see: a foreign Host (a name that an
-// attacker points at us), text that the database can't store, and whatever the
-// method OPTIONS might ask of another site.
+// guard refuses what no operation should see: what is odd, a foreign Host (a name
+// that an attacker points at us), and whatever the method OPTIONS might ask of
+// another site.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api := r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
 		if api {
 			w.Header().Set("Cache-Control", "no-store")
 		}
+		oneMessage(w, r)
+		strange := odd(r)
 		switch {
+		case strange != nil:
+			if r.ProtoMajor == 1 {
+				w.Header().Set("Connection", "close") // nothing good follows
+			}
+			Problem(w, r, strange)
 		// Probes come by address, know no name, and learn nothing.
 		case !s.hosts[strings.ToLower(r.Host)] && !strings.HasPrefix(r.URL.Path, "/api/health/"):
 			Problem(w, r, ErrHost)
-		case !storable(r.URL.Path) || !storableQuery(r):
-			Problem(w, r, fault.About(ErrMalformed, "url", "must be UTF-8 without null characters"))
 		case api && s.cors(w, r):
 		default:
 			next.ServeHTTP(w, r)
@@ -168,6 +156,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 func storableQuery(r *http.Request) bool {
+	if r.URL.RawQuery == "" {
+		return true
+	}
 	for k, vs := range r.URL.Query() {
 		if !storable(k) {
 			return false

@@ -171,6 +171,10 @@ func statusOf(f *fault.Fault) int {
 		return http.StatusUnsupportedMediaType
 	case ErrHost.Code:
 		return http.StatusMisdirectedRequest
+	case ErrURLTooLong.Code:
+		return http.StatusRequestURITooLong
+	case ErrManyHeaders.Code:
+		return http.StatusRequestHeaderFieldsTooLarge
 	case errClientGone.Code:
 		return statusClientGone
 	}

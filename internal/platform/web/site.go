@@ -22,6 +22,7 @@ type site struct {
 	index   []byte // index.html with __CSP_NONCE__ where the nonce goes
 	auth    []byte // auth.html, the small entry for signing in; may be nil
 	strict  string // the policy of pages, with %NONCE%
+	signin  string // the same for auth.html, wider if a provider of challenges is configured
 	connect string // the same, wider, for the page /connect
 }
 
@@ -38,6 +39,7 @@ const noncePlace = "__CSP_NONCE__"
 func newSite(cfg Config) *site {
 	st := &site{files: map[string]*file{}}
 	st.strict = pagePolicy(nil, nil, true)
+	st.signin = pagePolicy(cfg.SignInScripts, cfg.SignInFrames, len(cfg.SignInScripts) == 0)
 	st.connect = pagePolicy(cfg.ConnectScripts, cfg.ConnectFrames, false)
 	if cfg.Site == nil {
 		return st
@@ -182,7 +184,7 @@ func (st *site) page(w http.ResponseWriter, r *http.Request) {
 	case st.index == nil:
 		body = []byte(unbuilt)
 	case st.auth != nil && signing(p):
-		body = st.auth
+		body, policy = st.auth, st.signin
 	case p == "/connect": // the page that opens the widget, and no other
 		policy = st.connect
 		// The provider's window must be able to come back to the page that opened it.
@@ -253,7 +255,9 @@ func accepts(r *http.Request, encoding string) bool {
 }
 
 // pagePolicy is the Content-Security-Policy of a page, with %NONCE% for styles
-// that the page injects. Trusted Types are off where a provider's script runs.
+// that the page injects. There is no unsafe-inline and no unsafe-eval anywhere.
+// Scripts are files of ours; where nobody else's run, text can't become one:
+// Trusted Types are demanded and no policy that could make them may be created.
 func pagePolicy(scripts, frames []string, trusted bool) string {
 	join := func(first string, more []string) string { return strings.Join(append([]string{first}, more...), " ") }
 	frame := "'none'"
@@ -261,12 +265,14 @@ func pagePolicy(scripts, frames []string, trusted bool) string {
 		frame = strings.Join(frames, " ")
 	}
 	directives := []string{
-		"default-src 'self'",
+		"default-src 'none'",
 		"script-src " + join("'self'", scripts),
 		"style-src 'self' 'nonce-%NONCE%'",
 		"img-src 'self' data:",
 		"font-src 'self'",
 		"connect-src 'self'",
+		"manifest-src 'self'",
+		"worker-src 'self'",
 		"frame-src " + frame,
 		"object-src 'none'",
 		"base-uri 'none'",
@@ -274,7 +280,7 @@ func pagePolicy(scripts, frames []string, trusted bool) string {
 		"form-action 'self'",
 	}
 	if trusted {
-		directives = append(directives, "require-trusted-types-for 'script'")
+		directives = append(directives, "require-trusted-types-for 'script'", "trusted-types 'none'")
 	}
 	return strings.Join(directives, "; ")
 }

@@ -75,7 +75,7 @@ func TestTheAppIsServed(t *testing.T) {
 		webtest.Scenario{Name: "a missing file", Path: "/robots.txt", Header: navigate, Status: 404},
 		webtest.Scenario{Name: "pages aren't files", Path: "/index.html", Header: navigate, Status: 404, NeverContains: []string{"__CSP_NONCE__"}},
 		webtest.Scenario{Name: "nor are hidden ones", Path: "/.gitkeep", Header: navigate, Status: 404},
-		webtest.Scenario{Name: "nothing above", Path: "/assets/..%2f..%2fetc/passwd", Header: navigate, Status: 404},
+		webtest.Scenario{Name: "nothing above", Path: "/assets/..%2f..%2fetc/passwd", Header: navigate, Status: 400},
 		webtest.Scenario{Name: "no writing", Method: "POST", Path: "/accounts", Body: "{}", Status: 405, Headers: map[string]string{"Allow": "GET, HEAD"}},
 		webtest.Scenario{Name: "not found in the API stays the API's", Path: "/api/accounts", Header: navigate, Status: 404, Contains: []string{"no_such_operation"}},
 	)

@@ -57,10 +57,18 @@ type Config struct {
 	// CORSOrigins are other origins whose pages may call the API, with a bearer
 	// token and never with cookies.
 	CORSOrigins []string `env:"FLINT_CORS_ORIGINS"`
+	// TLSCert and TLSKey are PEM files: with them Serve speaks TLS (1.2 and later,
+	// HTTP/2) by itself. They are read again when they change.
+	TLSCert string `env:"FLINT_TLS_CERT"`
+	TLSKey  string `env:"FLINT_TLS_KEY"`
 	// ConnectScripts and ConnectFrames are the origins that the pages under
 	// /connect may load a script from and show in a frame.
 	ConnectScripts []string `env:"FLINT_CONNECT_SCRIPTS"`
 	ConnectFrames  []string `env:"FLINT_CONNECT_FRAMES"`
+
+	// SignInScripts and SignInFrames are the same for the pages on which people
+	// sign in and up: a provider of challenges, if one is configured.
+	SignInScripts, SignInFrames []string
 
 	Version  string   // of the program, shown in the API description
 	Policies []string // the names that Op.Limit may use
@@ -88,6 +96,8 @@ type Config struct {
 
 	Heartbeat     time.Duration // of streams; default 15 s
 	HandlerWrites time.Duration // time to produce and send an answer that isn't a stream; default 60 s
+	HeaderReads   time.Duration // time to send the header of a request; default 10 s
+	BodyReads     time.Duration // time to send all of a request that isn't an upload; default 30 s
 	Drain         time.Duration // time for requests to end at shutdown; default 10 s
 }
 
@@ -147,6 +157,7 @@ type Server struct {
 	names    *namer
 	capture  capture
 	csrf     *http.CrossOriginProtection
+	fixed    []header // that every answer carries
 	routes   []Route
 	site     *site
 	finish   sync.Once
@@ -159,7 +170,7 @@ type Server struct {
 // Validate says what can't be meant. config.Load calls it.
 func (c Config) Validate() error {
 	_, err := parseCORS(c.CORSOrigins)
-	return err
+	return errors.Join(err, c.checkTLS())
 }
 
 const defaultMaxBody = 64 << 10
@@ -180,6 +191,8 @@ func New(cfg Config) *Server {
 	}
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 15*time.Second)
 	cfg.HandlerWrites = cmp.Or(cfg.HandlerWrites, 60*time.Second)
+	cfg.HeaderReads = cmp.Or(cfg.HeaderReads, headerReads)
+	cfg.BodyReads = cmp.Or(cfg.BodyReads, bodyReads)
 	cfg.Drain = cmp.Or(cfg.Drain, 10*time.Second)
 
 	friends, err := parseCORS(cfg.CORSOrigins)
@@ -205,11 +218,12 @@ func New(cfg Config) *Server {
 	if err := s.csrf.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		panic("web: " + err.Error())
 	}
-	for _, source := range slices.Concat(cfg.ConnectScripts, cfg.ConnectFrames) {
+	for _, source := range slices.Concat(cfg.ConnectScripts, cfg.ConnectFrames, cfg.SignInScripts, cfg.SignInFrames) {
 		if u, err := url.Parse(source); err != nil || u.Host == "" || strings.ContainsAny(source, ";,'\" \t\r\n") {
 			panic(fmt.Sprintf("web: %q is no origin that a page may load from", source))
 		}
 	}
+	s.fixed = fixedHeaders(u.Scheme == "https")
 	s.api = newAPI(s)
 	s.site = newSite(cfg)
 	s.mux.HandleFunc("/api", s.noSuchOperation)
@@ -234,19 +248,18 @@ func (s *Server) Routes() []Route {
 	return rs
 }
 
-// Serve answers on ln until ctx ends, then stops streams, lets running requests
+// Serve answers on ln, by TLS if Config has a certificate, until ctx ends, then stops streams, lets running requests
 // end (Config.Drain at most) and returns.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	srv := &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second, // streams lift it for themselves
-		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
-	}
+	srv := s.httpServer()
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() {
+		if srv.TLSConfig != nil {
+			failed <- srv.ServeTLS(ln, "", "") // its config has the certificate
+			return
+		}
+		failed <- srv.Serve(ln)
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve http: %w", err)

@@ -2210,6 +2210,10 @@ export interface components {
             success: boolean;
             user: components["schemas"]["View"];
         };
+        SignedOutBody: {
+            message: string;
+            success: boolean;
+        };
         StartSnapTradeBody: {
             /** @description SnapTrade's name of the brokerage; without it the person picks */
             broker?: string;
@@ -2680,11 +2684,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    "Clear-Site-Data"?: string;
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuthSaidBody"];
+                    "application/json": components["schemas"]["SignedOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
