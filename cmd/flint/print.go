@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/app"
+	"flint/internal/config"
 	"flint/internal/ratelimit"
 )
 
@@ -62,12 +64,22 @@ func stepUp(s access.StepUp) string {
 
 type limitsCmd struct{}
 
-// Run prints the table of limits.
+// Run prints the table of limits, with what the environment changes in it. A
+// limit in the shadow only counts and logs; docs/security/limits.md explains the
+// words under WITHOUT REDIS.
 func (limitsCmd) Run() error {
+	table, err := app.Limits(context.Background(), config.Environment())
+	if err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "POLICY\tCOUNTS\tALLOWS\tPROTECTS")
-	for _, p := range app.Limits() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Name, p.Key, allowance(p), p.What)
+	fmt.Fprintln(w, "POLICY\tCOUNTS\tALLOWS\tWITHOUT REDIS\tREFUSES\tPROTECTS")
+	for _, p := range table {
+		refuses := "yes"
+		if p.Shadow {
+			refuses = "no, in the shadow"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.Key, allowance(p), p.Alone, refuses, p.What)
 	}
 	return w.Flush()
 }

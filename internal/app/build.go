@@ -42,9 +42,6 @@ import (
 	frontend "flint/web"
 )
 
-// limitedKeys is how many callers the memory store of rate limits remembers.
-const limitedKeys = 100_000
-
 // App is Flint, put together but not started.
 type App struct {
 	Web      *web.Server
@@ -108,8 +105,12 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		return nil, err
 	}
 	a.release = append(a.release, func() { _ = atlas.Close() })
+	limits, err := a.limiter(cfg, keys, now, log)
+	if err != nil {
+		return nil, err
+	}
 	g := ground{
-		cfg: cfg, pool: pool, keys: keys, jobs: jobs, limits: ratelimit.New(ratelimit.NewMemory(limitedKeys, now)),
+		cfg: cfg, pool: pool, keys: keys, jobs: jobs, limits: limits,
 		atlas: atlas, far: far, now: now, log: log,
 	}
 	if err := a.people(g); err != nil {
@@ -186,6 +187,7 @@ func (a *App) door(g ground) {
 	cfg := g.cfg.Web
 	cfg.Origin, cfg.Version, cfg.Policies = g.cfg.Origin.String(), Version(), g.limits.Names()
 	cfg.Authenticate, cfg.Proofs, cfg.Limit = authenticate(a.Sessions, a.programs), a.Sessions.Proofs, g.limits.Allow
+	cfg.Shield = g.limits.Shield
 	cfg.Renew = a.Sessions.Renew
 	cfg.Log, cfg.Now, cfg.Site = g.log, g.now, frontend.Dist()
 	cfg.ConnectScripts, cfg.ConnectFrames = connectOrigins(g.cfg)

@@ -16,11 +16,13 @@ import (
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/private"
 	"flint/internal/platform/queue"
+	"flint/internal/platform/redis"
 	"flint/internal/platform/web"
 	"flint/internal/provider/hibp"
 	"flint/internal/provider/marketdata"
 	"flint/internal/provider/snaptrade"
 	"flint/internal/provider/teller"
+	"flint/internal/ratelimit"
 	"flint/internal/session"
 )
 
@@ -49,6 +51,8 @@ type Config struct {
 	Snaptrade  snaptrade.Config
 	MarketData marketdata.Config
 	Breaches   hibp.Config
+	Redis      redis.Config
+	Limits     ratelimit.Config
 	Geo        geo.Config
 }
 

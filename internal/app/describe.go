@@ -15,7 +15,6 @@ import (
 	"flint/internal/config"
 	"flint/internal/envelope"
 	"flint/internal/platform/web"
-	"flint/internal/ratelimit"
 )
 
 // Describe returns a Server with every operation declared and nothing behind
@@ -49,9 +48,6 @@ func Describe() (*web.Server, error) {
 	defer a.Close()
 	return a.Web, nil
 }
-
-// Limits returns the table of rate limits.
-func Limits() []ratelimit.Policy { return ratelimit.Policies() }
 
 // connectOrigins returns the origins that the pages under /connect may load the
 // providers' script from and show in a frame.

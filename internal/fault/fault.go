@@ -60,6 +60,7 @@ type Fault struct {
 	Fields []Field       // rejected inputs, if any
 	Retry  time.Duration // when trying again makes sense; 0 if it doesn't say
 	Asks   *Proof        // what would overcome it, if a proof would
+	Limits []string      // the limits that refuse, by name, of a TooMany
 	cause  error
 }
 
@@ -117,6 +118,13 @@ func Saying(f *Fault, detail string) *Fault {
 func Asking(f *Fault, p Proof) *Fault {
 	c := *f
 	c.Asks = &p
+	return &c
+}
+
+// Exceeding returns f with the names of the limits that refuse.
+func Exceeding(f *Fault, limits ...string) *Fault {
+	c := *f
+	c.Limits = limits
 	return &c
 }
 

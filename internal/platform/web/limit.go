@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -29,14 +30,53 @@ type Quota struct {
 	Reset     time.Duration // until all of Limit is available again
 }
 
+// Refuse returns the fault for a call that d doesn't allow. The problem says
+// when to come back and names the quotas.
+func Refuse(d Decision) error {
+	return fault.Exceeding(fault.After(ErrTooMany, max(d.Retry, time.Second)), d.Violated...)
+}
+
+type shieldKey struct{}
+
+// shielded lets nothing of the API be looked at, not even who is calling, for an
+// address that calls far too often. Probes of a load balancer aren't counted.
+func (s *Server) shielded(next http.Handler) http.Handler {
+	if s.cfg.Shield == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/api/health/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		d, err := s.cfg.Shield(r.Context(), eventOf(r.Context()).addr)
+		if err == nil && !d.Allowed {
+			err = Refuse(d)
+		}
+		d.headers(w.Header())
+		if err != nil {
+			Problem(w, r, fmt.Errorf("count against the shield: %w", err))
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), shieldKey{}, d)))
+	})
+}
+
 // limit counts the call and tells the caller how much is left, allowed or not.
-// It returns what to do when the call has turned out well.
+// It returns what to do when the call has turned out well. What is refused
+// isn't counted anywhere: the shield gets its call back.
 func (s *Server) limit(w http.ResponseWriter, r *http.Request, op Op, actor access.Actor) (well func(), err error) {
 	well = func() {}
 	if op.Limit == "none" {
 		return well, nil
 	}
 	d, err := s.cfg.Limit(r.Context(), op.Limit, actor, eventOf(r.Context()).addr)
+	if shield, ok := r.Context().Value(shieldKey{}).(Decision); ok {
+		if (err != nil || !d.Allowed) && shield.Undo != nil {
+			shield.Undo()
+		}
+		d.Quotas = append(d.Quotas, shield.Quotas...)
+	}
 	if err != nil {
 		return well, fmt.Errorf("count against limit %s: %w", op.Limit, err)
 	}
@@ -47,7 +87,7 @@ func (s *Server) limit(w http.ResponseWriter, r *http.Request, op Op, actor acce
 		}
 		return well, nil
 	}
-	return well, fault.After(ErrTooMany, max(d.Retry, time.Second))
+	return well, Refuse(d)
 }
 
 // headers writes X-RateLimit-* for the tightest quota (Reset in seconds from

@@ -53,12 +53,15 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable:     http.StatusServiceUnavailable,
 }
 
+// quotaExceeded is registered by draft-ietf-httpapi-ratelimit-headers.
+const quotaExceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
 const statusClientGone = 499 // nginx's; never sent, only logged
 
 // Details is a problem as RFC 9457 defines it, with our additions: a code that
 // clients switch on, the rejected fields and the seconds to wait.
 type Details struct {
-	Type       string        `json:"type" doc:"Always about:blank: the code says what it is"`
+	Type       string        `json:"type" doc:"about:blank, for the code says what it is; of an exceeded limit quota-exceeded as IANA registered it"`
 	Title      string        `json:"title" doc:"The status in words"`
 	Status     int           `json:"status" doc:"The HTTP status"`
 	Detail     string        `json:"detail" doc:"One sentence for people"`
@@ -69,6 +72,7 @@ type Details struct {
 	Methods    []string      `json:"methods,omitempty" doc:"With mfa_required and step_up_required: how it may be proven, the strongest first: passkey, totp, backup_code, password"`
 	Challenge  string        `json:"challenge,omitempty" doc:"With mfa_required: to be sent back with the proof"`
 	MFA        bool          `json:"mfaRequired,omitempty" doc:"With mfa_required: true"`
+	Violated   []string      `json:"violated-policies,omitempty" doc:"With rate_limited: the limits that refuse, as RateLimit-Policy names them"`
 }
 
 // Problem answers the request with err. A fault is shown as it is, anything
@@ -140,6 +144,9 @@ func problemOf(ctx context.Context, err error) *refusal {
 	}}
 	if f.Retry > 0 {
 		p.RetryAfter = seconds(f.Retry)
+	}
+	if len(f.Limits) > 0 {
+		p.Type, p.Violated = quotaExceeded, f.Limits
 	}
 	if f.Asks != nil {
 		p.Methods, p.Challenge, p.MFA = f.Asks.Methods, f.Asks.Challenge, f.Asks.Challenge != ""

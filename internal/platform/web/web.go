@@ -87,6 +87,9 @@ type Config struct {
 	// Looked records that support is about to look at an operation's answer. Nobody
 	// looks if it fails, or is nil.
 	Looked func(ctx context.Context, actor access.Actor, operation string) error
+	// Shield counts every call from an address before anything else is asked. Its
+	// decision's Undo takes a call back that another limit refuses. Nil: none.
+	Shield func(ctx context.Context, addr netip.Addr) (Decision, error)
 	// Limit counts the call against a policy. An error counts as refusal.
 	Limit func(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (Decision, error)
 
@@ -236,7 +239,7 @@ func New(cfg Config) *Server {
 // Handler returns the whole of HTTP: operations, the description of the API
 // and the web app, behind everything that guards them.
 func (s *Server) Handler() http.Handler {
-	return s.enter(s.guard(s.mux))
+	return s.enter(s.guard(s.shielded(s.mux)))
 }
 
 // Routes lists every operation by path and method: the doors of the house.
