@@ -48,6 +48,7 @@ func (s *Server) Stream(w http.ResponseWriter, r *http.Request, events <-chan Ev
 		if err := rc.Flush(); err != nil {
 			return errors.Join(errSlow, err)
 		}
+		_ = rc.SetWriteDeadline(time.Time{}) // silence is no slowness: the end of the answer must get out, and HTTP/2 would cut the stream
 		return nil
 	}
 	if err := send([]byte("retry: 3000\n\n")); err != nil {
