@@ -6,11 +6,8 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"flint/internal/app"
 	"flint/internal/config"
-	"flint/internal/platform/postgres"
 )
 
 type migrateCmd struct {
@@ -29,16 +26,16 @@ type migrateUp struct{}
 
 // Run applies what is missing, under a lock: several may run at once.
 func (migrateUp) Run(ctx context.Context) error {
-	return withDatabase(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
-		if err := postgres.Migrate(ctx, pool); err != nil {
+	return withDatabase(ctx, func(ctx context.Context, db *app.Database) error {
+		if err := db.Migrate(ctx); err != nil {
 			return err
 		}
-		return printStatus(ctx, pool)
+		return printStatus(ctx, db)
 	})
 }
 
-func printStatus(ctx context.Context, pool *pgxpool.Pool) error {
-	list, err := postgres.Status(ctx, pool)
+func printStatus(ctx context.Context, db *app.Database) error {
+	list, err := db.Migrations(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,7 +51,7 @@ func printStatus(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // withDatabase opens the database of the environment, or the private one.
-func withDatabase(ctx context.Context, fn func(context.Context, *pgxpool.Pool) error) error {
+func withDatabase(ctx context.Context, fn func(context.Context, *app.Database) error) error {
 	var cfg app.Config
 	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
 		return err
@@ -64,5 +61,5 @@ func withDatabase(ctx context.Context, fn func(context.Context, *pgxpool.Pool) e
 		return err
 	}
 	defer db.Close()
-	return fn(ctx, db.Pool)
+	return fn(ctx, db)
 }

@@ -8,8 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"flint/internal/access"
 	"flint/internal/app"
 	"flint/internal/config"
@@ -38,8 +36,8 @@ func withPeople(ctx context.Context, fn func(context.Context, *app.App) error) e
 	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
 		return err
 	}
-	return withDatabase(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
-		a, err := app.Build(cfg, pool, telemetry.NewLogger(os.Stderr, slog.LevelWarn))
+	return withDatabase(ctx, func(ctx context.Context, db *app.Database) error {
+		a, err := app.Build(cfg, db.Pool, telemetry.NewLogger(os.Stderr, slog.LevelWarn))
 		if err != nil {
 			return err
 		}

@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/config"
@@ -18,8 +20,9 @@ import (
 
 // Database is an open database: somebody's server, or our own.
 type Database struct {
-	Pool    *pgxpool.Pool
+	Pool    *pgxpool.Pool    // of the role that the program works as
 	cluster *private.Cluster // nil if DATABASE_URL named a server
+	owner   postgres.Config  // how the tables' owner connects; zero: as Pool does
 }
 
 // OpenDatabase connects to DATABASE_URL. Without one it starts a private
@@ -34,7 +37,11 @@ func OpenDatabase(ctx context.Context, cfg Config) (*Database, error) {
 		if db.cluster, err = private.Start(ctx, private.Config{Dir: filepath.Join(dir, "postgres")}); err != nil {
 			return nil, err
 		}
-		cfg.Database.URL = config.NewSecret(db.cluster.URL())
+		cfg.Database.URL, cfg.Database.MigrateURL = config.NewSecret(db.cluster.AppURL()), config.NewSecret(db.cluster.URL())
+	}
+	if !cfg.Database.MigrateURL.IsZero() {
+		db.owner = cfg.Database
+		db.owner.URL = cfg.Database.MigrateURL
 	}
 	pool, err := postgres.Open(ctx, cfg.Database)
 	if err != nil {
@@ -43,6 +50,51 @@ func OpenDatabase(ctx context.Context, cfg Config) (*Database, error) {
 	}
 	db.Pool = pool
 	return db, nil
+}
+
+// Migrate brings the schema up to date, as its owner.
+func (d *Database) Migrate(ctx context.Context) error {
+	err := d.asOwner(ctx, func(pool *pgxpool.Pool) error { return postgres.Migrate(ctx, pool) })
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" && d.owner.URL.IsZero() { // insufficient_privilege
+		return fmt.Errorf("DATABASE_URL's user may not change the schema; let DATABASE_MIGRATE_URL log in as its owner: %w", err)
+	}
+	return err
+}
+
+// Migrations lists what Migrate does and has done.
+func (d *Database) Migrations(ctx context.Context) (list []postgres.Migration, err error) {
+	err = d.asOwner(ctx, func(pool *pgxpool.Pool) error {
+		list, err = postgres.Status(ctx, pool)
+		return err
+	})
+	return list, err
+}
+
+func (d *Database) asOwner(ctx context.Context, fn func(*pgxpool.Pool) error) error {
+	if d.owner.URL.IsZero() {
+		return fn(d.Pool)
+	}
+	pool, err := postgres.Open(ctx, d.owner)
+	if err != nil {
+		return fmt.Errorf("connect by DATABASE_MIGRATE_URL: %w", err)
+	}
+	defer pool.Close()
+	return fn(pool)
+}
+
+// held makes sure that row-level security holds the program back. Where people
+// come by https it must, unless the operator says otherwise.
+func (d *Database) held(ctx context.Context, cfg Config, log *slog.Logger) error {
+	why, err := postgres.Unheld(ctx, d.Pool)
+	if err != nil || why == "" {
+		return err
+	}
+	if cfg.Origin.Secure() && !cfg.Database.AllowOwner {
+		return fmt.Errorf("DATABASE_URL: its user %s, so row-level security doesn't hold Flint back: "+
+			"let DATABASE_URL log in as %s or a member of it, and DATABASE_MIGRATE_URL as the owner (docs/security/rows.md), or set DATABASE_ALLOW_OWNER=true", why, postgres.AppRole)
+	}
+	log.WarnContext(ctx, "ROW-LEVEL SECURITY DOES NOT HOLD: one wall less between people; see docs/security/rows.md", "because", why)
+	return nil
 }
 
 // takeOver lets what a killed program left half done go on at once. Nobody else

@@ -10,7 +10,6 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/config"
-	"flint/internal/platform/postgres"
 )
 
 // stopTime is how long running jobs may take to end when the program stops.
@@ -69,7 +68,10 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 		return err
 	}
 	defer db.Close()
-	if err := postgres.Migrate(ctx, db.Pool); err != nil {
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := db.held(ctx, cfg, log); err != nil {
 		return err
 	}
 	if err := db.takeOver(ctx, log); err != nil {

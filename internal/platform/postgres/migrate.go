@@ -103,6 +103,10 @@ func withMigrationPool(ctx context.Context, pool *pgxpool.Pool, fn func(*pgxpool
 	cfg := pool.Config()
 	cfg.MaxConns = 4
 	cfg.ConnConfig.RuntimeParams["statement_timeout"] = "0"
+	// What a migration changes in people's rows it changes in everybody's. Not by
+	// a statement: a pooler would keep that setting for whoever comes next, but
+	// refuses or drops this one.
+	cfg.ConnConfig.RuntimeParams["flint.user"] = system
 	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	own, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

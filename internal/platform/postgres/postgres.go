@@ -28,8 +28,14 @@ import (
 
 // Config says where the database is and how hard it may be worked.
 type Config struct {
-	// URL is a connection string. Empty: the caller runs a private cluster.
+	// URL is the connection string that the program works with: of AppRole, or of
+	// a member of it. Empty: the caller runs a private cluster.
 	URL config.Secret `env:"DATABASE_URL"`
+	// MigrateURL is that of the tables' owner, who migrates them. Empty: URL's.
+	MigrateURL config.Secret `env:"DATABASE_MIGRATE_URL"`
+	// AllowOwner lets the program work in production as a role that row-level
+	// security can't hold back.
+	AllowOwner bool `env:"DATABASE_ALLOW_OWNER,default=false"`
 	// MaxConns bounds the pool. Two to four per core of the database server is
 	// plenty; more only queue inside Postgres.
 	MaxConns int32 `env:"DATABASE_MAX_CONNS,default=16"`

@@ -57,3 +57,24 @@ func grant(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 	return nil
 }
+
+// Unheld says why row-level security doesn't hold back the role of pool's
+// connections: it is a superuser, may bypass it, or owns the tables, which lets
+// it switch policies off. Empty: it holds.
+func Unheld(ctx context.Context, pool *pgxpool.Pool) (why string, err error) {
+	type role struct{ Name, Why string }
+	r, err := One[role](ctx, pool, `
+		select current_user::text as name, case
+			when r.rolsuper then 'is a superuser'
+			when r.rolbypassrls then 'may bypass row-level security'
+			when exists (select from pg_class c where c.relrowsecurity and pg_has_role(session_user, c.relowner, 'member')) then 'owns its tables'
+			else '' end as why
+		from pg_roles r where r.rolname = session_user`, nil)
+	if err != nil {
+		return "", fmt.Errorf("look at the role of the database: %w", err)
+	}
+	if r.Why == "" {
+		return "", nil
+	}
+	return r.Name + " " + r.Why, nil
+}

@@ -144,6 +144,10 @@ func New(pool *pgxpool.Pool, cfg Config, workers *river.Workers, periodic []*riv
 		ErrorHandler: reporter{log},
 		Logger:       slog.New(warnings{log.Handler()}), // its failed jobs are reported by ours
 
+		// Only an owner may reindex, and the program works as none: for an
+		// operator to do (docs/security/rows.md).
+		ReindexerIndexNames: []string{},
+
 		CompletedJobRetentionPeriod: day,
 		CancelledJobRetentionPeriod: 7 * day,
 		DiscardedJobRetentionPeriod: 30 * day, // the dead letters
