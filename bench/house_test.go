@@ -86,7 +86,7 @@ func (h *house) build() *node {
 	ctx := h.b.Context()
 	n := &node{}
 	if err := config.Load(ctx, config.Map(map[string]string{
-		"DATABASE_URL": h.url, "FLINT_ORIGIN": "https://" + host, "FLINT_STATE": h.state, "FLINT_KEYRING": filepath.Join(h.state, "keyring"),
+		"DATABASE_URL": pgtest.WithScope(pgtest.AppURL(h.url)), "FLINT_ORIGIN": "https://" + host, "FLINT_STATE": h.state, "FLINT_KEYRING": filepath.Join(h.state, "keyring"),
 		"FLINT_TRUSTED_PROXIES": "127.0.0.1/32", // so that each caller may have an address, and limits, of their own
 		"HIBP_BASE_URL":         "off",
 	}), &n.cfg); err != nil {
