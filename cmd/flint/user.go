@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -22,7 +23,7 @@ import (
 type userCmd struct {
 	Create   userCreate   `cmd:"" help:"Open an account and mail a link to choose its password."`
 	Disable  userDisable  `cmd:"" help:"Keep somebody from signing in, and sign them out everywhere."`
-	ResetMFA userResetMFA `cmd:"" name:"reset-mfa" help:"Remove all second factors of somebody who has lost them, and tell them. Make sure first that it is them."`
+	ResetMFA userResetMFA `cmd:"" name:"reset-mfa" help:"Remove all second factors of somebody who has lost them, after a day in which they can object. Make sure first that it is them."`
 	Sessions userSessions `cmd:"" help:"List where somebody is signed in, or sign them out everywhere."`
 }
 
@@ -93,15 +94,30 @@ func (c userDisable) Run(ctx context.Context) error {
 
 type userResetMFA struct {
 	Email string `arg:"" help:"E-mail address."`
+	Now   bool   `help:"Don't wait any longer; needs --code."`
+	Code  string `help:"What the operator was shown who began it: two people have to agree."`
 }
 
-// Run removes somebody's second factors.
+// Run begins to remove somebody's second factors, or ends to, with the code.
 func (c userResetMFA) Run(ctx context.Context) error {
 	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
-		if err := a.Factors.Reset(ctx, operator(), p.ID); err != nil {
+		if c.Now != (c.Code != "") {
+			return errors.New("--now and --code go together: begin without either, and let a second operator give the code")
+		}
+		if c.Now {
+			if err := a.Factors.HurryReset(ctx, operator(), p.ID, config.NewSecret(c.Code)); err != nil {
+				return err
+			}
+			fmt.Printf("%s signs in with the password alone, until they set up a second factor again. They are told by mail.\n", p.Email)
+			return nil
+		}
+		r, err := a.Factors.AskReset(ctx, operator(), p.ID)
+		if err != nil {
 			return err
 		}
-		fmt.Printf("%s signs in with the password alone, until they set up a second factor again. They are told by mail.\n", p.Email)
+		fmt.Printf("The second factors of %s will be removed on %s. They are told by mail, and stop it by its link or by signing in with a factor.\n"+
+			"A second operator who has made sure as well need not wait:\n  flint user reset-mfa %s --now --code %s\n",
+			p.Email, r.Due.Format("2 January 2006 at 15:04 MST"), p.Email, r.Hurry)
 		return nil
 	})
 }

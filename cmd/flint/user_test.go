@@ -44,6 +44,25 @@ func TestAnOperatorLooksAfterPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	run("reset", userResetMFA{Email: "eva@example.com"}, true)
+	run("hurry without a code", userResetMFA{Email: "eva@example.com", Now: true}, false)
+	run("hurry with a wrong code", userResetMFA{Email: "eva@example.com", Now: true, Code: "x"}, false)
+	if n := scalar(t, pool, `select count(*)::int from passkeys`); n != 1 {
+		t.Error("the factor is gone at once")
+	}
+	err = withPerson(ctx, "eva@example.com", func(ctx context.Context, a *app.App, p identity.Person) error {
+		r, err := a.Factors.AskReset(ctx, operator(), p.ID) // shows again what it has shown
+		if err != nil {
+			return err
+		}
+		run("hurry with the code", userResetMFA{Email: "eva@example.com", Now: true, Code: r.Hurry}, true)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := scalar(t, pool, `select count(*)::int from passkeys`); n != 0 {
+		t.Error("the factor is still there")
+	}
 	run("list", userSessions{Email: "eva@example.com"}, true)
 	run("end", userSessions{Email: "eva@example.com", End: true}, true)
 	run("disable", userDisable{Email: "eva@example.com", Reason: "asked for it"}, true)

@@ -141,6 +141,7 @@ func (a *App) people(g ground) (err error) {
 	a.release = append(a.release, a.Identity.Close)
 	a.Factors = mfa.New(mfa.Config{
 		Pool: g.pool, Keys: g.keys, People: a.Identity, Limits: g.limits, Origin: g.cfg.Origin, Now: g.now,
+		Jobs: g.jobs, EndSessions: identities.EndSessions, ResetWait: g.cfg.Factors.ResetWait,
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
 			return a.Sessions.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
@@ -219,6 +220,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &identity.EmailChangeWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.LinkWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post, Atlas: g.atlas})
+	river.AddWorker(workers, &mfa.RecoveryWorker{Service: a.Factors, Sender: post})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
 	river.AddWorker(workers, &session.KeysWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})

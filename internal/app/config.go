@@ -12,6 +12,7 @@ import (
 	"flint/internal/config"
 	"flint/internal/geo"
 	"flint/internal/identity"
+	"flint/internal/mfa"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/private"
@@ -47,6 +48,7 @@ type Config struct {
 	Mail       mail.Config
 	Identity   identity.Config
 	Session    session.Config
+	Factors    mfa.Settings
 	Teller     teller.Config
 	Snaptrade  snaptrade.Config
 	MarketData marketdata.Config

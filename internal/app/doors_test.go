@@ -99,6 +99,7 @@ func TestPublicDoorsAreFew(t *testing.T) {
 		"POST /api/auth/request-reset": true, "POST /api/auth/reset-password": true, "POST /api/auth/setup-password": true,
 		"POST /api/auth/password-strength": true,
 		"POST /api/auth/login":             true, "POST /api/auth/link": true, "POST /api/auth/mfa/challenge": true,
+		"POST /api/auth/mfa/recover": true, "POST /api/auth/mfa/recover/cancel": true, "POST /api/auth/mfa/recover/finish": true,
 		"POST /api/auth/passkeys/sign-in": true, "POST /api/auth/passkeys/sign-in/options": true,
 		"POST /api/auth/refresh": true, "POST /api/auth/refresh-token": true, "POST /api/auth/logout": true, "POST /api/auth/magic-link": true,
 		"GET /api/auth/jwks": true, "POST /api/user/email/confirm": true, "POST /api/user/email/undo": true, "POST /api/teller/webhook": true,

@@ -42,7 +42,11 @@ func Names() []Name {
 	}}
 	factor := map[string]map[string]string{"how": {
 		"totp": "An authenticator app.", "passkey": "A passkey.", "all": "All of them, by an operator.",
-		"undone": "Those that were added about when the e-mail address was changed.",
+		"recovery": "All of them, since they were lost.",
+		"undone":   "Those that were added about when the e-mail address was changed.",
+	}}
+	stopped := map[string]map[string]string{"how": {
+		"link": "With the link of a mail.", "factor": "The second step was used.", "password": "The password changed.",
 	}}
 	refused := map[string]map[string]string{"reason": {
 		"password": "The password was wrong.", "factor": "The second step failed.", "code": "The code was wrong.",
@@ -96,6 +100,8 @@ func Names() []Name {
 		{"factor.rename", Account, "A passkey got another name", nil, ""},
 		{"factor.use_backup", Account, "A backup code was used", nil, ""},
 		{"factor.renew_backup", Account, "New backup codes were made", nil, ""},
+		{"factor.ask_recovery", Account, "The removal of a lost second step was asked for", nil, ""},
+		{"factor.stop_recovery", Account, "The removal of a lost second step was stopped", stopped, ""},
 
 		{"api_key.create", Account, "An API key was made", nil, ""},
 		{"api_key.revoke", Account, "An API key was removed", nil, ""},

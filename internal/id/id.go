@@ -31,6 +31,7 @@ type (
 	APIKey      = Of[apiKey]
 	Support     = Of[support]
 	Consent     = Of[consent]
+	Recovery    = Of[recovery]
 )
 
 type (
@@ -50,6 +51,7 @@ type (
 	apiKey      struct{}
 	support     struct{}
 	consent     struct{}
+	recovery    struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

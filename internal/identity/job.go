@@ -112,6 +112,12 @@ func (s *Service) sendConfirmation(ctx context.Context, sender mail.Sender, user
 	})
 }
 
+// Post sends a letter for a job, and returns what the job should. key names the
+// job: however often it runs, one mail arrives where the far end can tell.
+func Post(ctx context.Context, sender mail.Sender, key string, l mail.Letter) error {
+	return post(ctx, sender, l)
+}
+
 // post sends a letter and says to River what its failure means.
 func post(ctx context.Context, sender mail.Sender, l mail.Letter) error {
 	m, err := mail.Render(l)

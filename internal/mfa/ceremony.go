@@ -84,5 +84,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if err := sweepSpent(ctx, s.cfg.Pool, s.now().Add(-time.Hour)); err != nil {
 		return fmt.Errorf("remove answered challenges: %w", err)
 	}
+	now := s.now()
+	if err := sweepRecoveries(ctx, s.cfg.Pool, now.Add(-recoveryLife), now.AddDate(0, -1, 0), now); err != nil {
+		return fmt.Errorf("remove old recoveries: %w", err)
+	}
 	return nil
 }

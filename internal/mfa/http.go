@@ -92,7 +92,34 @@ func (s *Service) Operations(api *web.Server) {
 	}, func(ctx context.Context, _ *struct{}) (*codesOut, error) {
 		return codes(s.Renew(ctx, access.From(ctx)))
 	})
+	s.recoveryOperations(api)
 	s.passkeyOperations(api)
+}
+
+type recoveryIn struct {
+	Body struct {
+		Token string `json:"token" minLength:"1" maxLength:"200" doc:"As the mail brought it, after #"`
+	}
+}
+
+func (s *Service) recoveryOperations(api *web.Server) {
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/mfa/recover/cancel", Summary: "Stop the removal of a lost second factor", Tag: "auth",
+		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
+	}, func(ctx context.Context, in *recoveryIn) (*said, error) {
+		out := &said{}
+		out.Body.Success, out.Body.Message = true, "It is stopped. If you didn't ask for it, choose another password now."
+		return out, s.StopRecovery(ctx, config.NewSecret(in.Body.Token))
+	})
+	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/mfa/recover/finish", Summary: "Remove a lost second factor", Tag: "auth",
+		Description: "With the token of the mail that comes three days after it was asked for.",
+		Needs:       access.Public, Limit: "auth", MaxBody: 8 << 10,
+	}, func(ctx context.Context, in *recoveryIn) (*said, error) {
+		out := &said{}
+		out.Body.Success, out.Body.Message = true, "The second step is removed. Sign in with your password, and set one up again."
+		return out, s.FinishRecovery(ctx, config.NewSecret(in.Body.Token))
+	})
 }
 
 func codes(list []string, err error) (*codesOut, error) {

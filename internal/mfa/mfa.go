@@ -18,6 +18,9 @@
 // the database), and each works once. They are no factor by themselves, and go
 // with the last one. Renew replaces them.
 //
+// Who has lost them all gets back in by AskRecovery, with password, mailbox and
+// three days of patience; see recover.go.
+//
 // Guesses are counted per person (limit "factor"), whichever sign-in or session
 // they come through: a new challenge is no new set of tries. Every change is
 // recorded, told to the person by mail, and takes back what was proven in their
@@ -27,6 +30,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +47,7 @@ import (
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/postgres"
+	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
 	"flint/internal/ratelimit"
 )
@@ -67,7 +72,29 @@ type Config struct {
 	// what was proven in other sessions.
 	Changed func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error
 
+	// Jobs takes the mails of recoveries, and EndSessions ends everything that
+	// user's sessions open, as identity.Config has it.
+	Jobs        queue.Inserter
+	EndSessions func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error)
+	// ResetWait is how long an operator's reset waits; default: a day.
+	ResetWait time.Duration
+
 	Now func() time.Time // default: time.Now
+}
+
+// Settings is what the operator decides about second factors.
+type Settings struct {
+	// ResetWait is how long an operator's reset of somebody's factors waits for
+	// its owner to object.
+	ResetWait time.Duration `env:"FLINT_MFA_RESET_DELAY,default=24h"`
+}
+
+// Validate reports what is wrong with the settings, by variable.
+func (s Settings) Validate() error {
+	if s.ResetWait < time.Hour || s.ResetWait > 30*24*time.Hour {
+		return errors.New("FLINT_MFA_RESET_DELAY: between 1h and 720h")
+	}
+	return nil
 }
 
 // Service is mfa at work. It is safe for use by many goroutines.
@@ -81,6 +108,7 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.ResetWait = cmp.Or(cfg.ResetWait, 24*time.Hour)
 	return &Service{cfg: cfg, rp: relyingParty(cfg.Origin)}
 }
 
@@ -142,9 +170,15 @@ func (s *Service) AttemptOn(ctx context.Context, user id.User, device string) (u
 func (s *Service) Use(ctx context.Context, tx pgx.Tx, user id.User, a Answer) error {
 	switch a.Method {
 	case access.TOTP:
-		return s.useTOTP(ctx, tx, user, a.Code)
+		if err := s.useTOTP(ctx, tx, user, a.Code); err != nil {
+			return err
+		}
+		return s.notLost(ctx, tx, user)
 	case access.BackupCode:
-		return s.useBackup(ctx, tx, user, a.Code)
+		if err := s.useBackup(ctx, tx, user, a.Code); err != nil {
+			return err
+		}
+		return s.notLost(ctx, tx, user)
 	case access.Passkey:
 		return s.useAssertion(ctx, tx, user, a.Assertion)
 	}

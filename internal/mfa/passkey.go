@@ -221,7 +221,7 @@ func (s *Service) Assert(ctx context.Context, tx pgx.Tx, answer []byte) (id.User
 	if err := usePasskey(ctx, tx, row.ID, int64(used.Authenticator.SignCount), s.now()); err != nil {
 		return id.User{}, fmt.Errorf("note use of passkey: %w", err)
 	}
-	return row.UserID, nil
+	return row.UserID, s.notLost(ctx, tx, row.UserID)
 }
 
 // useAssertion is Use for a passkey.

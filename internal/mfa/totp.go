@@ -127,25 +127,22 @@ func (s *Service) Disable(ctx context.Context, actor access.Actor) error {
 	})
 }
 
-// Reset removes every factor of user on behalf of actor, an operator: for those
-// who have lost both the phone and the paper. Nothing proven in their sessions
-// counts any more, and they are told.
-func (s *Service) Reset(ctx context.Context, actor access.Actor, user id.User) error {
-	ctx = postgres.AsUser(ctx, user)
-	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		apps, err := deleteTOTP(ctx, tx, user)
-		if err != nil {
-			return fmt.Errorf("remove authenticator: %w", err)
-		}
-		keys, err := deletePasskeys(ctx, tx, user)
-		if err != nil {
-			return fmt.Errorf("remove passkeys: %w", err)
-		}
-		if apps+keys == 0 {
-			return ErrNone
-		}
-		return s.changed(ctx, tx, actor, user, false, audit.Entry{Verb: "factor.remove", Detail: map[string]any{"how": "all"}})
-	})
+// removeAll removes every factor of user in tx, for those who have lost both the
+// phone and the paper. Nothing proven in their sessions counts any more, and they
+// are told. ErrNone: there was none.
+func (s *Service) removeAll(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, how string) error {
+	apps, err := deleteTOTP(ctx, tx, user)
+	if err != nil {
+		return fmt.Errorf("remove authenticator: %w", err)
+	}
+	keys, err := deletePasskeys(ctx, tx, user)
+	if err != nil {
+		return fmt.Errorf("remove passkeys: %w", err)
+	}
+	if apps+keys == 0 {
+		return ErrNone
+	}
+	return s.changed(ctx, tx, actor, user, false, audit.Entry{Verb: "factor.remove", Detail: map[string]any{"how": how}})
 }
 
 // changed does what goes with every change of user's factors: their flag, the

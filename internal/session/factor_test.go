@@ -390,14 +390,18 @@ func TestAnOperatorResetsWhoHasLostEverything(t *testing.T) {
 	b := h.signIn(t)
 	h.enrol(t, b)
 	operator := access.SystemActor("cli", id.User{})
-	if err := h.factors.Reset(t.Context(), operator, h.ana.ID); err != nil {
+	r, err := h.factors.AskReset(t.Context(), operator, h.ana.ID)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.factors.Reset(t.Context(), operator, h.ana.ID); err == nil {
+	if err := h.factors.HurryReset(t.Context(), operator, h.ana.ID, config.NewSecret(r.Hurry)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.factors.AskReset(t.Context(), operator, h.ana.ID); err == nil {
 		t.Error("there was nothing left to reset")
 	}
 	h.signIn(t)
-	eventually(t, "what was proven counts no more", func() bool { return h.web.Do(t, b.open(0)).Status == 403 })
+	eventually(t, "what was open is over", func() bool { return h.web.Do(t, b.open(0)).Status == 401 })
 	who, err := postgres.Scalar[string](t.Context(), h.pool, `select actor_name from audit_entries where verb = 'factor.remove'`, nil)
 	if err != nil || who != "cli" {
 		t.Errorf("recorded as done by %q, %v", who, err)

@@ -193,6 +193,13 @@ func (s *Service) Operations(api *web.Server) {
 		Description: "The challenge is good for five minutes. Tries are counted per person, whatever the challenge.",
 		Needs:       access.Public, Limit: "auth", MaxBody: 32 << 10,
 	}, s.answerChallenge)
+	if s.cfg.Factors != nil {
+		web.Handle(api, web.Op{
+			Method: "POST", Path: "/api/auth/mfa/recover", Summary: "Say that the second factor is lost", Tag: "auth",
+			Description: "With the challenge of a sign-in whose password was right. After three days, in which the owner is told by mail and can stop it, a mail brings the link that removes the factors.",
+			Needs:       access.Public, Limit: "auth", MaxBody: 8 << 10,
+		}, s.recover)
+	}
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/link", Summary: "Sign in with a one-time link", Tag: "auth",
 		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,

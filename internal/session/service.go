@@ -150,6 +150,11 @@ func (s *Service) EndAll(ctx context.Context, tx pgx.Tx, actor access.Actor, use
 	if err := forgetDevices(ctx, tx, user, except); err != nil {
 		return 0, fmt.Errorf("forget devices: %w", err)
 	}
+	if s.cfg.Factors != nil && (reason == "password" || reason == "email") {
+		if err := s.cfg.Factors.PasswordChanged(ctx, tx, user); err != nil {
+			return 0, err
+		}
+	}
 	n := 0
 	for _, l := range live {
 		if l.ID == except {

@@ -105,7 +105,10 @@ func (h *house) start(t *testing.T, origin string) *node {
 		t.Fatal(err)
 	}
 	n.factors = mfa.New(mfa.Config{
-		Pool: h.pool, Keys: keys, People: n.people, Limits: limits, Origin: o, Now: h.now,
+		Pool: h.pool, Keys: keys, People: n.people, Limits: limits, Origin: o, Now: h.now, Jobs: jobs,
+		EndSessions: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+			return n.EndAll(ctx, tx, actor, user, except, reason)
+		},
 		Changed: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, left, proven bool) error {
 			return n.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
