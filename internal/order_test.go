@@ -47,7 +47,9 @@ var order = []string{
 	"internal/provider/snaptrade",
 	"internal/provider/marketdata",
 	"internal/provider/hibp",
+	"internal/provider/captcha",
 	"internal/statement", // OFX, QFX and CSV files
+	"internal/bot",       // people and programs told apart
 
 	"internal/identity",   // people
 	"internal/mfa",        // second factors

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"flint/sandbox/captcha"
 	"flint/sandbox/ecb"
 	"flint/sandbox/hibp"
 	"flint/sandbox/hook"
@@ -60,6 +61,7 @@ type URLs struct {
 	ECB           string `json:"ecb"`           // prefix of /stats/eurofxref/…
 	HIBP          string `json:"hibp"`          // prefix of /range/…
 	Resend        string `json:"resend"`        // prefix of /emails
+	Captcha       string `json:"captcha"`       // prefix of /turnstile/… and /recaptcha/…
 	SMTP          string `json:"smtp"`          // smtp://host:port
 	ConnectScript string `json:"connectScript"` // TellerConnect for a page
 }
@@ -150,7 +152,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.urls = URLs{
 		Site: home, Teller: "https://" + listeners[1].Addr().String(), SnapTrade: "http://" + listeners[2].Addr().String(),
-		ECB: home + "/ecb", HIBP: home + "/hibp", Resend: home + "/resend", SMTP: "smtp://" + listeners[3].Addr().String(), ConnectScript: home + "/teller/connect.js",
+		ECB: home + "/ecb", HIBP: home + "/hibp", Resend: home + "/resend", Captcha: home + "/captcha", SMTP: "smtp://" + listeners[3].Addr().String(), ConnectScript: home + "/teller/connect.js",
 	}
 	s.mu.Unlock()
 	s.serve(listeners[0], s.site())
@@ -177,6 +179,7 @@ func (s *Server) site() http.Handler {
 		Others: map[string]site.Other{
 			"snaptrade": {Pages: s.broker.Pages(), Control: s.broker.Control()},
 			"hibp":      {Pages: http.StripPrefix("/hibp", s.played("hibp", hibp.Refuse, s.leaks.Handler())), Control: s.leaks.Control()},
+			"captcha":   {Pages: http.StripPrefix("/captcha", s.played("captcha", captcha.Refuse, captcha.New(s.cfg.Now).Handler()))},
 			"resend":    {Pages: http.StripPrefix("/resend", s.played("resend", resend.Refuse, s.post.Handler()))},
 		},
 		Rates: s.played("ecb", ecb.Refuse, s.rates.Handler()),

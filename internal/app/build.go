@@ -18,6 +18,7 @@ import (
 	"flint/internal/activity"
 	"flint/internal/apikey"
 	"flint/internal/audit"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/connection"
 	"flint/internal/envelope"
@@ -32,6 +33,7 @@ import (
 	"flint/internal/platform/queue"
 	"flint/internal/platform/web"
 	"flint/internal/portfolio"
+	"flint/internal/provider/captcha"
 	"flint/internal/provider/hibp"
 	"flint/internal/provider/marketdata"
 	"flint/internal/provider/snaptrade"
@@ -51,6 +53,7 @@ type App struct {
 	Sessions *session.Service
 	Rates    *market.Service
 
+	bots         *bot.Guard
 	programs     *apikey.Service
 	wealth       *portfolio.Service
 	transactions *activity.Service
@@ -124,7 +127,11 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 // people makes what knows who somebody is: each from those above it. What an
 // upper feature needs of a lower one is handed to it as a func.
 func (a *App) people(g ground) (err error) {
+	if err := a.guard(g); err != nil {
+		return err
+	}
 	identities, sessions := g.cfg.Identity, g.cfg.Session
+	identities.Bots, sessions.Bots = a.bots, a.bots
 	identities.Now, identities.Log, identities.Breaches = g.now, g.log, g.far.breaches()
 	identities.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
 		if err := a.programs.EndAll(ctx, tx, actor, user); err != nil {
@@ -152,6 +159,17 @@ func (a *App) people(g ground) (err error) {
 	}
 	a.programs = apikey.New(apikey.Config{Pool: g.pool, People: a.Identity, Now: g.now})
 	return nil
+}
+
+// guard makes what tells people and programs apart.
+func (a *App) guard(g ground) (err error) {
+	bots := g.cfg.Bots
+	bots.Now, bots.Log = g.now, g.log
+	if g.far.captcha != nil {
+		bots.Service = g.far.captcha
+	}
+	a.bots, err = bot.New(bots, g.pool, g.keys, g.limits)
+	return err
 }
 
 // property makes what knows what somebody owns, and keeps it up to date.
@@ -192,8 +210,10 @@ func (a *App) door(g ground) {
 	cfg.Renew = a.Sessions.Renew
 	cfg.Log, cfg.Now, cfg.Site = g.log, g.now, frontend.Dist()
 	cfg.ConnectScripts, cfg.ConnectFrames = connectOrigins(g.cfg)
+	cfg.SignInScripts, cfg.SignInFrames = g.cfg.Captcha.Sources()
 	a.Web = web.New(cfg)
 	mountOwn(a.Web, g.cfg, g.pool)
+	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
 		audit.NewLog(g.pool, g.atlas), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox,
 	} {
@@ -254,6 +274,7 @@ type far struct {
 	snaptrade *snaptrade.Client
 	ecb       *marketdata.ECB
 	hibp      *hibp.Client
+	captcha   *captcha.Client
 }
 
 // rates avoids a nil client inside a non-nil interface.
@@ -316,6 +337,12 @@ func (a *App) providers(cfg Config, now func() time.Time, log *slog.Logger) (far
 			return f, fmt.Errorf("set up the check for breached passwords: %w", err)
 		}
 		a.release = append(a.release, f.hibp.Close)
+	}
+	if cfg.Captcha.Enabled() {
+		if f.captcha, err = captcha.New(cfg.Captcha, now, log, nil); err != nil {
+			return f, fmt.Errorf("set up the check for people: %w", err)
+		}
+		a.release = append(a.release, f.captcha.Close)
 	}
 	return f, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"flint/internal/access"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/geo"
 	"flint/internal/identity"
@@ -19,6 +20,7 @@ import (
 	"flint/internal/platform/queue"
 	"flint/internal/platform/redis"
 	"flint/internal/platform/web"
+	"flint/internal/provider/captcha"
 	"flint/internal/provider/hibp"
 	"flint/internal/provider/marketdata"
 	"flint/internal/provider/snaptrade"
@@ -55,6 +57,8 @@ type Config struct {
 	Breaches   hibp.Config
 	Redis      redis.Config
 	Limits     ratelimit.Config
+	Bots       bot.Config
+	Captcha    captcha.Config
 	Geo        geo.Config
 }
 

@@ -102,7 +102,7 @@ func TestPublicDoorsAreFew(t *testing.T) {
 		"POST /api/auth/mfa/recover": true, "POST /api/auth/mfa/recover/cancel": true, "POST /api/auth/mfa/recover/finish": true,
 		"POST /api/auth/passkeys/sign-in": true, "POST /api/auth/passkeys/sign-in/options": true,
 		"POST /api/auth/refresh": true, "POST /api/auth/refresh-token": true, "POST /api/auth/logout": true, "POST /api/auth/magic-link": true,
-		"GET /api/auth/jwks": true, "POST /api/user/email/confirm": true, "POST /api/user/email/undo": true, "POST /api/teller/webhook": true,
+		"GET /api/auth/jwks": true, "GET /api/auth/challenge": true, "POST /api/user/email/confirm": true, "POST /api/user/email/undo": true, "POST /api/teller/webhook": true,
 		"POST /api/snaptrade/webhooks": true, "POST /api/webhooks/snaptrade": true,
 	}
 	server, err := app.Describe()

@@ -119,6 +119,7 @@ func Names() []Name {
 		{"import.apply", Data, "A statement was imported", nil, ""},
 		{"import.undo", Data, "An import was undone", nil, ""},
 
+		{"bot.refuse", internal, "Forms were refused as automated", nil, ""},
 		{"signing_key.create", internal, "A signing key was made", nil, ""},
 		{"signing_key.rotate", internal, "A signing key was made to follow another", nil, ""},
 		{"signing_key.retire", internal, "A signing key was retired", nil, ""},

@@ -217,7 +217,7 @@ func TestTheOwnerTakesAStolenAccountBack(t *testing.T) {
 	h.work(t)
 	token := h.newest(t, "ana@example.com", "/reset")
 	h.web.Check(t, resetWith(token, password, 422)) // the stolen one doesn't come back
-	h.pass(time.Minute) // after three wrong passwords from here
+	h.pass(time.Minute)                             // after three wrong passwords from here
 	h.web.Check(t, resetWith(token, "the owner's next password", 200))
 	h.signIn(t, "ana@example.com", "the owner's next password")
 	if got := h.verbs(t, ana.ID); !strings.Contains(got, "email.change ") || !strings.Contains(got, "email.undo_change session.end") {

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 
+	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
+	"flint/internal/platform/web"
+	"flint/internal/ratelimit"
 )
 
 // How guessing is stopped without helping anybody to lock the owner out.
@@ -87,16 +90,18 @@ func (s *Service) countGuess(ctx context.Context, email, device string, from net
 	case from.IsValid():
 		place = email + " from " + network(from)
 	}
-	early := func() {}
+	asks := []ratelimit.About{{Policy: policy, Identifier: who}}
 	if place != "" {
-		if early, err = s.limit(ctx, "login-delay", place); err != nil {
-			return nil, err
-		}
+		asks = append(asks, ratelimit.About{Policy: "login-delay", Identifier: place})
 	}
-	late, err := s.limit(ctx, policy, who)
-	if err != nil {
-		early() // what is refused costs nothing
-		return nil, err
+	d, err := s.limits.AllowAll(ctx, asks...)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("count a try at a password: %w", err)
+	case !d.Allowed:
+		return nil, fault.After(web.ErrTooMany, d.Retry)
+	case d.Undo == nil:
+		return func() {}, nil
 	}
-	return func() { early(); late() }, nil
+	return d.Undo, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flint/internal/access"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/id"
 	"flint/internal/platform/web"
@@ -47,6 +48,7 @@ func ViewOf(p Person) View {
 
 type registerIn struct {
 	Body struct {
+		bot.Form
 		FirstName string `json:"firstName" minLength:"1" maxLength:"200"`
 		Email     string `json:"email" minLength:"3" maxLength:"1000"`
 		Password  string `json:"password" minLength:"1" maxLength:"1024" doc:"8 to 256 characters of any kind, compared exactly"`
@@ -61,6 +63,7 @@ type verifyIn struct {
 
 type resendIn struct {
 	Body struct {
+		bot.Form
 		Email string `json:"email" minLength:"3" maxLength:"1000"`
 	}
 }
@@ -100,7 +103,8 @@ func (s *Service) Operations(api *web.Server) {
 		Description: "Answers the same whether or not the address is known; the mail tells its owner.",
 		Needs:       access.Public, Limit: "register", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *registerIn) (*said, error) {
-		err := s.Register(ctx, Newcomer{FirstName: in.Body.FirstName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password)})
+		n := Newcomer{FirstName: in.Body.FirstName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password)}
+		err := s.screen(ctx, in.Body.Form, bot.Register, func() error { return s.Register(ctx, n) }, func() error { return s.seemToRegister(ctx, n) })
 		return say("Almost done: open the link in the mail that we have sent you."), err
 	})
 	web.Handle(api, web.Op{
@@ -117,7 +121,8 @@ func (s *Service) Operations(api *web.Server) {
 		Description: "Answers the same whether or not the address is known. One mail a minute leaves for an address.",
 		Needs:       access.Public, Limit: "mail", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *resendIn) (*said, error) {
-		return say("If that address waits to be confirmed, a mail is on its way."), s.Resend(ctx, in.Body.Email)
+		return say("If that address waits to be confirmed, a mail is on its way."),
+			s.screenAsked(ctx, in.Body.Form, bot.Resend, in.Body.Email, s.Resend)
 	})
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/user", Summary: "Say who is signed in", Tag: "auth",

@@ -32,6 +32,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/access"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/fault"
 	"flint/internal/id"
@@ -79,6 +80,9 @@ type Config struct {
 	// that hangs on them. It must be set for passwords to be changed: package
 	// session stands below this one, so the app plugs it in.
 	EndSessions func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error)
+
+	// Bots guards the public forms; nil does without.
+	Bots *bot.Guard
 
 	// Breaches knows lost passwords; nil does without.
 	Breaches Breaches

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flint/internal/access"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/platform/web"
 )
@@ -27,6 +28,7 @@ type changeTokenIn struct {
 
 type askLinkIn struct {
 	Body struct {
+		bot.Form
 		Email string `json:"email" minLength:"3" maxLength:"1000"`
 	}
 }
@@ -39,7 +41,7 @@ func (s *Service) lifeOperations(api *web.Server) {
 			"its page sends what stands behind # to POST /api/auth/link.",
 		Needs: access.Public, Limit: "mail", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *askLinkIn) (*said, error) {
-		return say("If there is an account with that address, a link is on its way."), s.RequestLink(ctx, in.Body.Email)
+		return say("If there is an account with that address, a link is on its way."), s.screenAsked(ctx, in.Body.Form, bot.Link, in.Body.Email, s.RequestLink)
 	})
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/user/email", Summary: "Ask to change your e-mail address", Tag: "account",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"flint/internal/access"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/fault"
 	"flint/internal/platform/web"
@@ -12,6 +13,7 @@ import (
 
 type askResetIn struct {
 	Body struct {
+		bot.Form
 		Email string `json:"email" minLength:"3" maxLength:"1000"`
 	}
 }
@@ -91,7 +93,7 @@ func (s *Service) passwordOperations(api *web.Server) {
 		Description: "Answers the same whether or not the address is known. The link works once, within an hour, and ends earlier ones.",
 		Needs:       access.Public, Limit: "mail", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *askResetIn) (*said, error) {
-		return say("If there is an account with that address, a mail is on its way."), s.RequestReset(ctx, in.Body.Email)
+		return say("If there is an account with that address, a mail is on its way."), s.screenAsked(ctx, in.Body.Form, bot.Reset, in.Body.Email, s.RequestReset)
 	})
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/reset-password", Summary: "Choose another password by a mailed link", Tag: "auth",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flint/internal/access"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/device"
 	"flint/internal/fault"
@@ -52,6 +53,7 @@ func (s *Service) refreshCookie(c Caller) (config.Secret, error) {
 type loginIn struct {
 	Caller
 	Body struct {
+		bot.Form
 		Email    string `json:"email" maxLength:"1000"`
 		Password string `json:"password" maxLength:"256"`
 		MFACode  string `json:"mfaCode,omitempty" maxLength:"40" doc:"A code of the authenticator app, or a backup code; without it, who needs one gets a challenge"`
@@ -294,9 +296,12 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*signedIn, error) {
 	if err != nil {
 		before = config.Secret{} // ambiguous cookies are overwritten, not believed
 	}
-	g, err := s.SignIn(ctx, Credentials{
-		Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Code: config.NewSecret(in.Body.MFACode),
-	}, before, in.client())
+	given := Credentials{Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Code: config.NewSecret(in.Body.MFACode)}
+	if err := s.screen(ctx, in.Body.Form, given, in.client()); err != nil {
+		return nil, err
+	}
+	g, err := s.SignIn(ctx, given, before, in.client())
+	s.tell(ctx, given.Email, err)
 	if err != nil {
 		return nil, err
 	}

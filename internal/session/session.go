@@ -46,6 +46,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/envelope"
 	"flint/internal/fault"
@@ -102,6 +103,7 @@ type Config struct {
 	KeyReload time.Duration // default: a minute
 
 	Factors *mfa.Service // nil: nobody has a second factor
+	Bots    *bot.Guard   // nil: nobody is asked to show that they aren't one
 	Atlas   *geo.Atlas   // where addresses are; nil: nowhere
 
 	Now func() time.Time // default: time.Now

@@ -16,6 +16,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/audit"
+	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/envelope"
 	"flint/internal/id"
@@ -68,11 +69,18 @@ type house struct {
 	pool *pgxpool.Pool
 	ring string
 	ana  identity.Person
+	bots string // when a proof is demanded
 }
 
 func setup(t *testing.T) *house {
 	t.Helper()
-	h := &house{pool: pgtest.New(t), clock: &clock{time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}, ring: filepath.Join(t.TempDir(), "ring")}
+	return guarded(t, bot.Off)
+}
+
+// guarded is setup with forms that are guarded.
+func guarded(t *testing.T, when string) *house {
+	t.Helper()
+	h := &house{pool: pgtest.New(t), clock: &clock{time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}, ring: filepath.Join(t.TempDir(), "ring"), bots: when}
 	h.node = h.start(t, origin)
 	h.ana = h.admit(t, "ana@example.com")
 	return h
@@ -96,8 +104,12 @@ func (h *house) start(t *testing.T, origin string) *node {
 	limits := ratelimit.New(ratelimit.NewMemory(1000, h.now))
 	quiet := slog.New(slog.DiscardHandler)
 	n := &node{}
+	guard, err := bot.New(bot.Config{When: h.bots, Origin: o, Now: h.now, Log: quiet}, h.pool, keys, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if n.people, err = identity.New(identity.Config{
-		Origin: o, Now: h.now,
+		Origin: o, Now: h.now, Bots: guard,
 		EndSessions: func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
 			return n.EndAll(ctx, tx, actor, user, except, reason)
 		},
@@ -113,7 +125,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 			return n.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
 	})
-	if n.Service, err = session.New(session.Config{Origin: o, Factors: n.factors, Now: h.now, Log: quiet}, h.pool, keys, n.people); err != nil {
+	if n.Service, err = session.New(session.Config{Origin: o, Factors: n.factors, Bots: guard, Now: h.now, Log: quiet}, h.pool, keys, n.people); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Start(t.Context()); err != nil {
@@ -127,6 +139,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 			return web.Decision{Allowed: true}, nil
 		},
 	})
+	guard.Operations(api)
 	n.people.Operations(api)
 	n.factors.Operations(api)
 	n.Operations(api)

@@ -56,6 +56,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a form's token and challenge
+         * @description Asked for when a form is shown, and again after challenge_required and captcha_failed. The token goes back as formToken. If a proof is required, it is, with pow, a nonce for each piece, so that SHA-256 of "token:piece:nonce" begins with that many zero bits; else what the service's script gave. Each proof is good once.
+         */
+        get: operations["get-auth-challenge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/jwks": {
         parameters: {
             query?: never;
@@ -1502,9 +1522,21 @@ export interface components {
         };
         AskLinkInBody: {
             email: string;
+            /** @description The token of /api/auth/challenge, asked for when the form was shown */
+            formToken?: string;
+            /** @description After challenge_required: see /api/auth/challenge */
+            proof?: components["schemas"]["Proof"];
+            /** @description Leave it empty */
+            website?: string;
         };
         AskResetInBody: {
             email: string;
+            /** @description The token of /api/auth/challenge, asked for when the form was shown */
+            formToken?: string;
+            /** @description After challenge_required: see /api/auth/challenge */
+            proof?: components["schemas"]["Proof"];
+            /** @description Leave it empty */
+            website?: string;
         };
         AuditEvent: {
             /** @description IP address it came from; empty if there was none */
@@ -1540,6 +1572,36 @@ export interface components {
         AuthSaidBody: {
             message: string;
             success: boolean;
+        };
+        Challenge: {
+            /**
+             * Format: int64
+             * @description With pow: how many zero bits SHA-256(token:piece:nonce) begins with
+             */
+            difficulty: number;
+            /**
+             * Format: int64
+             * @description Seconds in which a proof is taken
+             */
+            expiresIn: number;
+            /**
+             * @description What shows that a person is there
+             * @enum {string}
+             */
+            kind: "pow" | "turnstile" | "recaptcha";
+            /**
+             * Format: int64
+             * @description With pow: how many nonces, for the pieces from 0
+             */
+            pieces: number;
+            /** @description Whether a proof is demanded, as far as can be said now */
+            required: boolean;
+            /** @description With a service: the address of its script */
+            script?: string;
+            /** @description With a service: for its script */
+            siteKey?: string;
+            /** @description To be sent as formToken, and as the proof's token */
+            token: string;
         };
         ChallengeInBody: {
             /** @description Of a passkey, to /api/auth/passkeys/sign-in/options */
@@ -1824,9 +1886,15 @@ export interface components {
         };
         LoginInBody: {
             email: string;
+            /** @description The token of /api/auth/challenge, asked for when the form was shown */
+            formToken?: string;
             /** @description A code of the authenticator app, or a backup code; without it, who needs one gets a challenge */
             mfaCode?: string;
             password: string;
+            /** @description After challenge_required: see /api/auth/challenge */
+            proof?: components["schemas"]["Proof"];
+            /** @description Leave it empty */
+            website?: string;
         };
         LogoutInBody: {
             /** @description In the mobile app only */
@@ -2075,6 +2143,14 @@ export interface components {
             /** @description With rate_limited: the limits that refuse, as RateLimit-Policy names them */
             "violated-policies"?: string[];
         };
+        Proof: {
+            /** @description With pow: one for each piece */
+            nonces?: number[];
+            /** @description With turnstile and recaptcha: what its script gave */
+            response?: string;
+            /** @description The challenge's */
+            token: string;
+        };
         PublicKeyStruct: {
             challenge: string;
             rpId: string;
@@ -2117,8 +2193,14 @@ export interface components {
         RegisterInBody: {
             email: string;
             firstName: string;
+            /** @description The token of /api/auth/challenge, asked for when the form was shown */
+            formToken?: string;
             /** @description 8 to 256 characters of any kind, compared exactly */
             password: string;
+            /** @description After challenge_required: see /api/auth/challenge */
+            proof?: components["schemas"]["Proof"];
+            /** @description Leave it empty */
+            website?: string;
         };
         RenameInBody: {
             name: string;
@@ -2128,6 +2210,12 @@ export interface components {
         };
         ResendInBody: {
             email: string;
+            /** @description The token of /api/auth/challenge, asked for when the form was shown */
+            formToken?: string;
+            /** @description After challenge_required: see /api/auth/challenge */
+            proof?: components["schemas"]["Proof"];
+            /** @description Leave it empty */
+            website?: string;
         };
         RunsOutBody: {
             runs: components["schemas"]["ConnectionRunView"][];
@@ -2589,6 +2677,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AboutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-auth-challenge": {
+        parameters: {
+            query?: {
+                /** @description The form */
+                action?: "register" | "login" | "reset" | "resend" | "link" | "lead";
+                /** @description Ask for a proof of work even where a service is set: for clients that can't run its script. It is hard */
+                work?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
