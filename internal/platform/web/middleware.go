@@ -26,6 +26,7 @@ type event struct {
 	code  string // of the problem that was answered
 	log   *slog.Logger
 	actor access.Actor
+	pass  *pass // its place, while it is worked on
 
 	header http.Header // of the answer
 }
@@ -45,6 +46,7 @@ type writer struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	pass   *pass
 }
 
 func (w *writer) WriteHeader(status int) {
@@ -58,7 +60,9 @@ func (w *writer) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.pass.pause() // however long it takes to be taken
 	n, err := w.ResponseWriter.Write(b)
+	w.pass.resume()
 	w.bytes += int64(n)
 	return n, err
 }

@@ -110,13 +110,24 @@ func operationID(method, path string) string {
 	return strings.ToLower(method) + path
 }
 
-// mount puts h behind op's declarations, in the order: origin, who, may they
+// mount puts h behind op's declarations, in the order: is there room, origin, who, may they
 // (and is it surely them), how often, how much.
 func (s *Server) mount(op Op, h http.Handler) {
 	s.routes = append(s.routes, Route{Method: op.Method, Path: op.Path, Needs: op.Needs, Assurance: op.Assurance, Limit: op.Limit, MaxBody: op.MaxBody, CrossSite: op.CrossSite, Keys: op.Keys, Support: op.Support})
+	class := classOf(op)
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		ev := eventOf(r.Context())
 		ev.route = op.Path
+		place, err := s.shield.enter(class, ev.addr)
+		if err != nil {
+			Problem(w, r, err)
+			return
+		}
+		defer place.leave()
+		ev.pass = place
+		if answer, ok := w.(*writer); ok {
+			answer.pass = place
+		}
 		if !op.CrossSite && !bearer(r) && !s.befriended(r) {
 			if err := s.sameOrigin(r); err != nil {
 				Problem(w, r, err)
@@ -124,6 +135,9 @@ func (s *Server) mount(op Op, h http.Handler) {
 			}
 		}
 		actor, err := s.admit(op, r)
+		if err == nil {
+			err = place.of(actor)
+		}
 		if err != nil {
 			Problem(w, r, err)
 			return
@@ -141,7 +155,9 @@ func (s *Server) mount(op Op, h http.Handler) {
 				return
 			}
 		}
-		if r.Body != nil {
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, &awaited{r.Body, place}, op.MaxBody)
+		} else if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, op.MaxBody)
 		}
 		if op.MaxBody > 1<<20 { // an upload may be slow, but not endless

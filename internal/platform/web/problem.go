@@ -126,7 +126,7 @@ func problemOf(ctx context.Context, err error) *refusal {
 		shown = ErrInternal // whatever it says about itself
 	}
 	switch {
-	case f == errClientGone:
+	case f == errClientGone, f.Code == ErrShed.Code: // the request's own line says it
 	case status >= 500:
 		level := slog.LevelError
 		if f.Kind == fault.Unavailable {

@@ -33,6 +33,7 @@ var errSlow = errors.New("client takes no more events")
 // more and its open page notices.
 // Clients reconnect by themselves. It returns nil unless writing failed.
 func (s *Server) Stream(w http.ResponseWriter, r *http.Request, events <-chan Event) error {
+	eventOf(r.Context()).pass.pause() // from here on it only listens
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{}) // else the connection ends with the read timeout
 	h := w.Header()

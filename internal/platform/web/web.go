@@ -7,7 +7,7 @@
 // this order:
 //
 //	request id, client address, log line, recovery from panics, security headers
-//	host check -> routing -> origin check -> who is it -> may they -> how often
+//	is it odd -> host check -> routing -> is there room -> origin check -> who is it -> may they -> how often
 //	body limit, strict JSON, validation -> the handler
 //
 // On the way out every error becomes a problem (RFC 9457), see Problem. What
@@ -61,6 +61,9 @@ type Config struct {
 	// HTTP/2) by itself. They are read again when they change.
 	TLSCert string `env:"FLINT_TLS_CERT"`
 	TLSKey  string `env:"FLINT_TLS_KEY"`
+	// Concurrency is the most requests that are worked on at once; the shield goes
+	// below it when answers get slow. Default: 128 per core.
+	Concurrency int `env:"FLINT_CONCURRENCY"`
 	// ConnectScripts and ConnectFrames are the origins that the pages under
 	// /connect may load a script from and show in a frame.
 	ConnectScripts []string `env:"FLINT_CONNECT_SCRIPTS"`
@@ -160,6 +163,7 @@ type Server struct {
 	names    *namer
 	capture  capture
 	csrf     *http.CrossOriginProtection
+	shield   *shield
 	fixed    []header // that every answer carries
 	routes   []Route
 	site     *site
@@ -226,6 +230,7 @@ func New(cfg Config) *Server {
 			panic(fmt.Sprintf("web: %q is no origin that a page may load from", source))
 		}
 	}
+	s.shield = newShield(cfg.Concurrency, cfg.Now)
 	s.fixed = fixedHeaders(u.Scheme == "https")
 	s.api = newAPI(s)
 	s.site = newSite(cfg)
