@@ -43,6 +43,10 @@ type Config struct {
 	KeyFile  string // its private key, PEM
 	CAFile   string // trust these authorities and no others; default: the system's
 
+	// Chosen says that somebody other than the operator chose BaseURL: then only
+	// the public internet is dialled, see Guard.
+	Chosen bool
+
 	Timeout     time.Duration // one attempt, from dialling to the last byte; default 30 s
 	MaxResponse int64         // bytes of an answer; default 8 MiB
 	Attempts    int           // of an idempotent call, the first included; default 3
@@ -337,6 +341,8 @@ func broken(err error) *Error {
 		e.Code, e.again, e.cause = "canceled", false, context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		e.Code, e.cause = "timeout", context.DeadlineExceeded
+	case errors.Is(err, ErrPrivate):
+		e.Code, e.Class, e.again = "private_address", Bug, false
 	case isTLS(err):
 		// Ours or theirs, but no connection's fault: nobody needs to reconnect.
 		e.Code, e.Class, e.again = "tls_failed", ProviderDown, false

@@ -37,7 +37,7 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.current() }
 	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
+	transport := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        conf,
@@ -50,7 +50,11 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		MaxConnsPerHost:        64,
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true,
-	}, nil
+	}
+	if cfg.Chosen {
+		Guard(transport)
+	}
+	return transport, nil
 }
 
 // keyPair is a client certificate that may be replaced on disk while Flint
