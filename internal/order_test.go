@@ -62,6 +62,7 @@ var order = []string{
 	"internal/ingest",     // syncing
 	"internal/notify",     // live events
 	"internal/webhook",    // what providers tell us
+	"internal/admin",      // what staff do for people
 
 	"web",          // the embedded web app
 	"internal/app", // puts it all together

@@ -24,6 +24,8 @@ type userCmd struct {
 	Create   userCreate   `cmd:"" help:"Open an account and mail a link to choose its password."`
 	Disable  userDisable  `cmd:"" help:"Keep somebody from signing in, and sign them out everywhere."`
 	ResetMFA userResetMFA `cmd:"" name:"reset-mfa" help:"Remove all second factors of somebody who has lost them, after a day in which they can object. Make sure first that it is them."`
+	Role     userRole     `cmd:"" help:"Make somebody an administrator, or take that away. It takes FLINT_ADMINS and a second factor too."`
+	Tier     userTier     `cmd:"" help:"Give somebody another plan."`
 	Sessions userSessions `cmd:"" help:"List where somebody is signed in, or sign them out everywhere."`
 }
 
@@ -88,6 +90,51 @@ func (c userDisable) Run(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("%s can't sign in any more and is signed out everywhere.\n", p.Email)
+		return nil
+	})
+}
+
+type userRole struct {
+	Email  string `arg:"" help:"E-mail address."`
+	Role   string `arg:"" enum:"admin,super,none" help:"admin, super (whom no administrator can act on) or none."`
+	Reason string `required:"" help:"Why; it is recorded."`
+}
+
+// Run sets or takes the flag of an administrator.
+func (c userRole) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		role := map[string]access.Role{"admin": access.Admin, "super": access.SuperAdmin}[c.Role]
+		p, role, err := a.SetRole(ctx, operator(), p.ID, role, c.Reason)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !p.IsAdmin:
+			fmt.Printf("%s is no administrator.\n", p.Email)
+		case !role.Staff():
+			fmt.Printf("%s has the flag of an administrator, but is none until FLINT_ADMINS names the address and it is confirmed.\n", p.Email)
+		case !p.SecondFactor:
+			fmt.Printf("%s is %s, and can act as such once they have added a second factor.\n", p.Email, role)
+		default:
+			fmt.Printf("%s is %s.\n", p.Email, role)
+		}
+		return nil
+	})
+}
+
+type userTier struct {
+	Email  string `arg:"" help:"E-mail address."`
+	Tier   string `arg:"" enum:"free,basic,pro,premium" help:"free, basic, pro or premium."`
+	Reason string `required:"" help:"Why; it is recorded."`
+}
+
+// Run gives somebody another plan.
+func (c userTier) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		if err := a.SetTier(ctx, operator(), p.ID, access.Tier(c.Tier), c.Reason); err != nil {
+			return err
+		}
+		fmt.Printf("%s is on %s, from the next request on.\n", p.Email, c.Tier)
 		return nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/activity"
+	"flint/internal/admin"
 	"flint/internal/apikey"
 	"flint/internal/audit"
 	"flint/internal/bot"
@@ -55,6 +57,7 @@ type App struct {
 
 	bots         *bot.Guard
 	programs     *apikey.Service
+	staff        *admin.Service
 	wealth       *portfolio.Service
 	transactions *activity.Service
 	connections  *connection.Service
@@ -62,6 +65,7 @@ type App struct {
 	inbox        *webhook.Service
 	hub          *notify.Hub
 
+	pool    *pgxpool.Pool
 	log     *slog.Logger
 	release []func() // what Build opened, in order
 }
@@ -94,7 +98,7 @@ func Build(cfg Config, pool *pgxpool.Pool, log *slog.Logger) (*App, error) {
 }
 
 func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() time.Time, log *slog.Logger) (*App, error) {
-	a := &App{log: log}
+	a := &App{pool: pool, log: log}
 	jobs, err := queue.NewInserter(pool)
 	if err != nil {
 		return nil, err
@@ -158,6 +162,7 @@ func (a *App) people(g ground) (err error) {
 		return err
 	}
 	a.programs = apikey.New(apikey.Config{Pool: g.pool, People: a.Identity, Now: g.now})
+	a.staff = admin.New(admin.Config{Pool: g.pool, People: a.Identity, Sessions: a.Sessions, Now: g.now})
 	return nil
 }
 
@@ -205,9 +210,10 @@ func (a *App) door(g ground) {
 	a.hub = notify.New(g.pool, g.log)
 	cfg := g.cfg.Web
 	cfg.Origin, cfg.Version, cfg.Policies = g.cfg.Origin.String(), Version(), g.limits.Names()
-	cfg.Authenticate, cfg.Proofs, cfg.Limit = authenticate(a.Sessions, a.programs), a.Sessions.Proofs, g.limits.Allow
+	cfg.Authenticate, cfg.Proofs, cfg.Limit = authenticate(a.Sessions, a.programs, a.staff), a.Sessions.Proofs, g.limits.Allow
 	cfg.Shield = g.limits.Shield
 	cfg.Renew = a.Sessions.Renew
+	cfg.Looked = a.staff.Looked
 	cfg.Log, cfg.Now, cfg.Site = g.log, g.now, frontend.Dist()
 	cfg.ConnectScripts, cfg.ConnectFrames = connectOrigins(g.cfg)
 	cfg.SignInScripts, cfg.SignInFrames = g.cfg.Captcha.Sources()
@@ -215,7 +221,7 @@ func (a *App) door(g ground) {
 	mountOwn(a.Web, g.cfg, g.pool)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox,
+		audit.NewLog(g.pool, g.atlas), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -258,13 +264,19 @@ func (a *App) work(g ground) error {
 }
 
 // authenticate asks the keeper of keys about what looks like a key, and that of
-// sessions about everything else.
-func authenticate(sessions *session.Service, programs *apikey.Service) func(*http.Request) (access.Actor, error) {
-	return func(r *http.Request) (access.Actor, error) {
+// sessions about everything else. Who comes with the header of support is nobody
+// but whom they look at, or nobody at all.
+func authenticate(sessions *session.Service, programs *apikey.Service, staff *admin.Service) func(*http.Request) (access.Actor, error) {
+	return func(r *http.Request) (actor access.Actor, err error) {
 		if apikey.Is(r) {
-			return programs.Authenticate(r)
+			actor, err = programs.Authenticate(r)
+		} else {
+			actor, err = sessions.Authenticate(r)
 		}
-		return sessions.Authenticate(r)
+		if looks := r.Header.Values(admin.SupportHeader); err == nil && len(looks) > 0 {
+			return staff.Behind(r.Context(), actor, strings.Join(looks, " "))
+		}
+		return actor, err
 	}
 }
 

@@ -42,6 +42,8 @@ type house struct {
 	world *sandbox.Server
 	url   string
 	state string // folder with the key ring and the world
+	cfg   app.Config
+	own   *pgxpool.Pool // the program's; pool sees everything
 	log   *journal
 	tape  *tape
 
@@ -115,10 +117,12 @@ func newHouse(t *testing.T) *house {
 	env["FLINT_ORIGIN"], env["FLINT_STATE"], env["FLINT_NEW_USER_TIER"] = h.url, h.state, "premium"
 	env["MAIL_FROM"] = "Flint <hello@flint.example>"
 	env["FLINT_TRUSTED_PROXIES"] = "127.0.0.1/32,::1/128" // so that each person has an address, and limits, of their own
+	env["FLINT_ADMINS"], env["FLINT_TRADERS"] = "Ada@Example.com, sue@example.com,ned@example.com", "ada@example.com"
 	var cfg app.Config
 	if err := config.Load(ctx, config.Map(env), &cfg); err != nil {
 		t.Fatal(err)
 	}
+	h.cfg, h.own = cfg, program
 	if h.app, err = app.Build(cfg, program, telemetry.NewLogger(h.log, slog.LevelDebug)); err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +156,7 @@ type person struct {
 	address         string // as the proxy says it
 	access, refresh string // tokens, once signed in
 	confirmation    string // token of the mail
+	look            string // in whose place, for support
 }
 
 // newcomer registers somebody and reads the mail, but doesn't confirm.
@@ -246,6 +251,9 @@ func (p *person) request(method, path string, in any) (*http.Request, error) {
 	r.Header.Set("X-Forwarded-For", p.address)
 	if p.access != "" {
 		r.Header.Set("Authorization", "Bearer "+p.access)
+	}
+	if p.look != "" {
+		r.Header.Set("X-Flint-Support", p.look)
 	}
 	return r, nil
 }

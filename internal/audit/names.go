@@ -58,6 +58,21 @@ func Names() []Name {
 		"banned":   "The account was closed to sign-ins.", "operator": "Signed out by an operator.", "password": "The password changed.",
 		"factor": "The second step changed.", "email": "The change of the e-mail address was undone.",
 	}}
+	looked := map[string]map[string]string{"what": {
+		"GET /api/accounts":              "Your accounts.",
+		"GET /api/accounts/{id}":         "One of your accounts.",
+		"GET /api/auth/user":             "Your name, address and plan.",
+		"GET /api/connections":           "Your connections.",
+		"GET /api/connections/{id}":      "One of your connections.",
+		"GET /api/connections/{id}/runs": "A connection's latest syncs.",
+		"GET /api/dashboard":             "Your dashboard.",
+		"GET /api/imports":               "Your imports.",
+		"GET /api/imports/{id}":          "One of your imports.",
+		"GET /api/portfolio-holdings":    "Your holdings.",
+		"GET /api/portfolio/history":     "Your net worth by day.",
+		"GET /api/portfolio/summary":     "Your totals.",
+		"GET /api/transactions":          "Your transactions.",
+	}}
 	return []Name{
 		{"session.start", SignIn, "Signed in", how, ""},
 		{"session.refuse", SignIn, "A sign-in was refused", refused, ""},
@@ -76,6 +91,8 @@ func Names() []Name {
 		{"account.invite", Account, "You were invited to open an account", nil, ""},
 		{"account.ban", Account, "The account was closed to sign-ins", nil, ""},
 		{"account.unban", Account, "The account was opened to sign-ins again", nil, ""},
+		{"account.look", Account, "Our staff looked at how your account stands, not at what you own", nil, ""},
+		{"account.sign_out", Account, "Our staff signed you out everywhere", nil, ""},
 		{"account.set_tier", Account, "Your plan was changed", map[string]map[string]string{"after": {
 			"free": "You are on Free now.", "basic": "You are on Standard now.", "pro": "You are on Pro now.", "premium": "You are on Premium now.",
 		}}, ""},
@@ -102,6 +119,13 @@ func Names() []Name {
 		{"factor.renew_backup", Account, "New backup codes were made", nil, ""},
 		{"factor.ask_recovery", Account, "The removal of a lost second step was asked for", nil, ""},
 		{"factor.stop_recovery", Account, "The removal of a lost second step was stopped", stopped, ""},
+
+		{"support.permit", Account, "You let support look at your data for some hours", nil, ""},
+		{"support.forbid", Account, "You stopped support from looking at your data", nil, ""},
+		{"support.open", Account, "Support began to look at your data, with your code", nil, ""},
+		{"support.read", Account, "Support looked at your data", looked, ""},
+		{"support.close", Account, "Support stopped looking at your data", nil, ""},
+		{"staff.search", internal, "Staff looked for somebody", nil, ""},
 
 		{"api_key.create", Account, "An API key was made", nil, ""},
 		{"api_key.revoke", Account, "An API key was removed", nil, ""},

@@ -114,6 +114,6 @@ func (s *Service) Ban(ctx context.Context, tx pgx.Tx, actor access.Actor, user i
 		return err
 	}
 	return audit.Record(ctx, tx, now, audit.Entry{
-		Actor: actor, Subject: user, Verb: "account.ban", Object: user.String(), Detail: map[string]any{"reason": reason},
+		Actor: actor, Subject: user, Verb: "account.ban", Object: user.String(), Detail: map[string]any{"before": "open", "after": "closed", "reason": reason},
 	})
 }

@@ -82,7 +82,7 @@ func (s *Service) SetTier(ctx context.Context, tx pgx.Tx, actor access.Actor, us
 	if !tier.Valid() {
 		return fault.BadField("body.tier", "must be free, basic, pro or premium")
 	}
-	before, err := lock(ctx, tx, user)
+	before, err := lockPerson(ctx, tx, user)
 	if err != nil {
 		return fmt.Errorf("set tier: %w", err)
 	}
@@ -104,7 +104,7 @@ func (s *Service) SetTier(ctx context.Context, tx pgx.Tx, actor access.Actor, us
 // takes that away (any other role), in tx. Operators alone can: it is the layer
 // that no administrator reaches. It counts on the next request everywhere.
 func (s *Service) SetRole(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, role access.Role, reason string) error {
-	before, err := lock(ctx, tx, user)
+	before, err := lockPerson(ctx, tx, user)
 	if err != nil {
 		return fmt.Errorf("set role: %w", err)
 	}
@@ -132,7 +132,7 @@ func flag(admin, super bool) string {
 
 // Unban lets user sign in again, in tx. ErrUnbanned if they may.
 func (s *Service) Unban(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, reason string) error {
-	before, err := lock(ctx, tx, user)
+	before, err := lockPerson(ctx, tx, user)
 	if err != nil {
 		return fmt.Errorf("unban: %w", err)
 	}
@@ -146,17 +146,13 @@ func (s *Service) Unban(ctx context.Context, tx pgx.Tx, actor access.Actor, user
 		return err
 	}
 	return s.Tell(ctx, tx, audit.Entry{
-		Actor: actor, Subject: user, Verb: "account.unban", Object: user.String(), Detail: map[string]any{"reason": reason},
+		Actor: actor, Subject: user, Verb: "account.unban", Object: user.String(), Detail: map[string]any{"before": "closed", "after": "open", "reason": reason},
 	})
 }
 
 // Lock returns who user is and keeps it so until tx ends.
 func (s *Service) Lock(ctx context.Context, tx pgx.Tx, user id.User) (Person, error) {
-	return lock(ctx, tx, user)
-}
-
-func lock(ctx context.Context, tx pgx.Tx, user id.User) (Person, error) {
-	return postgres.One[Person](ctx, tx, `select `+columns+` from users where id = @user for update`, postgres.Args{"user": user})
+	return lockPerson(ctx, tx, user)
 }
 
 func setTier(ctx context.Context, tx pgx.Tx, user id.User, tier access.Tier, now time.Time) error {

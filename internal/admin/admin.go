@@ -1,0 +1,183 @@
+// Package admin is what staff do for people: look somebody up, change their
+// plan, close and open their account, sign them out; and, with a person's
+// consent, look at what that person sees.
+//
+// To be staff takes three layers: a session of one's own (never an API key), an
+// address that the operator's list names (FLINT_ADMINS), and the flag that only
+// the command line sets (`flint user role`). On top comes a fresh second factor:
+// the operations here declare access.AdminLook or access.AdminAct, so the web
+// server has checked all of it before anything here runs.
+//
+// Nothing here shows a balance or an account: that takes consent, see
+// support.go. Every change needs a reason and stands in the log with what was
+// before and after it, in the transaction that makes it; the person is told.
+// Nobody acts on themself, nor on a super administrator.
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flint/internal/access"
+	"flint/internal/audit"
+	"flint/internal/fault"
+	"flint/internal/id"
+	"flint/internal/identity"
+	"flint/internal/platform/postgres"
+	"flint/internal/session"
+)
+
+// The faults of admin.
+var (
+	ErrYourself = fault.New(fault.Forbidden, "not_yourself", "You can't do that to your own account. Ask a colleague.")
+	ErrAbove    = fault.New(fault.Forbidden, "not_a_super_admin", "Nobody can do that to a super administrator here. An operator can.")
+	ErrBanned   = fault.New(fault.Conflict, "already_banned", "This account is closed to sign-ins already.")
+)
+
+// Config is what Service needs.
+type Config struct {
+	Pool     *pgxpool.Pool
+	People   *identity.Service
+	Sessions *session.Service
+	Now      func() time.Time // default: time.Now
+}
+
+// Service is admin at work. It is safe for use by many goroutines.
+type Service struct{ cfg Config }
+
+// New returns a Service.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{cfg}
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+
+// Account is what staff see of somebody.
+type Account struct {
+	identity.Person
+	Role     access.Role
+	Sessions int // live ones; of a single account only
+}
+
+// Query is what staff look for.
+type Query struct {
+	Text  string // part of the address or the name; empty: everybody
+	After id.User
+	Limit int
+}
+
+// List returns accounts, the newest first.
+func (s *Service) List(ctx context.Context, actor access.Actor, q Query) ([]Account, error) {
+	ctx = postgres.AsSystem(ctx, "staff look for somebody by name or address")
+	people, err := list(ctx, s.cfg.Pool, strings.ToLower(strings.TrimSpace(q.Text)), q.After, q.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("list people: %w", err)
+	}
+	accounts := []Account{}
+	for _, p := range people {
+		accounts = append(accounts, Account{Person: p, Role: s.cfg.People.Role(p)})
+	}
+	return accounts, postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+		return audit.Record(ctx, tx, s.now(), audit.Entry{Actor: actor, Verb: "staff.search", Detail: map[string]any{"found": len(accounts)}})
+	})
+}
+
+// Get returns one account. The person sees in their log that somebody looked.
+func (s *Service) Get(ctx context.Context, actor access.Actor, user id.User) (Account, error) {
+	ctx = postgres.AsUser(ctx, user)
+	var a Account
+	err := postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) (err error) {
+		if a.Person, err = s.cfg.People.PersonIn(ctx, tx, user); err != nil {
+			return fmt.Errorf("find person: %w", err)
+		}
+		a.Role = s.cfg.People.Role(a.Person)
+		if a.Sessions, err = countSessions(ctx, tx, user, s.now()); err != nil {
+			return fmt.Errorf("count sessions: %w", err)
+		}
+		return audit.Record(ctx, tx, s.now(), audit.Entry{Actor: actor, Subject: user, Verb: "account.look", Object: user.String()})
+	})
+	return a, err
+}
+
+// SetTier gives user another tier. What they have connected stays, even beyond
+// what the new tier allows; only adding more is refused.
+func (s *Service) SetTier(ctx context.Context, actor access.Actor, user id.User, tier access.Tier, reason string) error {
+	return s.act(ctx, actor, user, reason, func(ctx context.Context, tx pgx.Tx, _ identity.Person, reason string) error {
+		return s.cfg.People.SetTier(ctx, tx, actor, user, tier, reason)
+	})
+}
+
+// Ban keeps user out and ends all of their sessions.
+func (s *Service) Ban(ctx context.Context, actor access.Actor, user id.User, reason string) error {
+	return s.act(ctx, actor, user, reason, func(ctx context.Context, tx pgx.Tx, p identity.Person, reason string) error {
+		if p.Banned() {
+			return ErrBanned
+		}
+		if err := s.cfg.People.Ban(ctx, tx, actor, user, reason); err != nil {
+			return err
+		}
+		_, err := s.cfg.Sessions.EndAll(ctx, tx, actor, user, id.Session{}, "banned")
+		return err
+	})
+}
+
+// Unban lets user sign in again.
+func (s *Service) Unban(ctx context.Context, actor access.Actor, user id.User, reason string) error {
+	return s.act(ctx, actor, user, reason, func(ctx context.Context, tx pgx.Tx, _ identity.Person, reason string) error {
+		return s.cfg.People.Unban(ctx, tx, actor, user, reason)
+	})
+}
+
+// SignOut ends every session of user and returns how many those were.
+func (s *Service) SignOut(ctx context.Context, actor access.Actor, user id.User, reason string) (int, error) {
+	n := 0
+	err := s.act(ctx, actor, user, reason, func(ctx context.Context, tx pgx.Tx, _ identity.Person, reason string) (err error) {
+		if n, err = s.cfg.Sessions.EndAll(ctx, tx, actor, user, id.Session{}, "operator"); err != nil {
+			return err
+		}
+		return s.cfg.People.Tell(ctx, tx, audit.Entry{
+			Actor: actor, Subject: user, Verb: "account.sign_out", Object: user.String(), Detail: map[string]any{"before": n, "after": 0, "reason": reason},
+		})
+	})
+	return n, err
+}
+
+// act runs fn on somebody whom actor may act on, for a reason.
+func (s *Service) act(ctx context.Context, actor access.Actor, user id.User, why string, fn func(context.Context, pgx.Tx, identity.Person, string) error) error {
+	why, err := reason(why)
+	if err != nil {
+		return err
+	}
+	ctx = postgres.AsUser(ctx, user)
+	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+		p, err := s.cfg.People.Lock(ctx, tx, user)
+		switch {
+		case err != nil:
+			return fmt.Errorf("find person: %w", err)
+		case user == actor.User:
+			return ErrYourself
+		case p.IsSuperAdmin:
+			return ErrAbove
+		}
+		return fn(ctx, tx, p, why)
+	})
+}
+
+// reason returns why something is done, if it says something.
+func reason(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if n := utf8.RuneCountInString(s); n < 3 || n > 500 || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", fault.BadField("body.reason", "must say why, in 3 to 500 characters on one line")
+	}
+	return s, nil
+}
