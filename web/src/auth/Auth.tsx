@@ -9,7 +9,7 @@ const Verify = lazy(() => import("./Verify"))
 const Reset = lazy(() => import("./Reset"))
 const MailLink = lazy(() => import("./MailLink"))
 const ConfirmEmail = lazy(() => import("./ConfirmEmail"))
-const UndoEmail = lazy(() => import("./UndoEmail"))
+const Mailed = lazy(() => import("./Mailed"))
 
 /** Chooses the page; each is reached by a full load, so there is no router. */
 export function Auth({ path }: { path: string }) {
@@ -22,8 +22,8 @@ export function Auth({ path }: { path: string }) {
   )
 }
 
-function page(path: string): ReactNode {
-  switch (path) {
+function page(at: string): ReactNode {
+  switch (at) {
     case "/signup":
       return <SignUp />
     case "/verify":
@@ -49,7 +49,9 @@ function page(path: string): ReactNode {
     case "/verify-email-change":
       return <ConfirmEmail />
     case "/undo-email-change":
-      return <UndoEmail />
+    case "/stop-recovery":
+    case "/finish-recovery":
+      return <Mailed page={at} />
     case "/signin/mail":
       return (
         <MailLink path="/api/auth/magic-link" title="Sign in by mail">

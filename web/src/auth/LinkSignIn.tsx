@@ -1,11 +1,10 @@
-import { lazy, useEffect, useRef, useState } from "react"
+import { useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
 import { type ApiError, asApiError } from "../api/problem"
 import { buttonClass, Spinner } from "../ui/Button"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
-
-const SecondStep = lazy(() => import("./SecondStep"))
+import { asksMore, Onward } from "./Onward"
 
 /** Signs in with a one-time link, as the demo prints it. */
 export function LinkSignIn() {
@@ -27,8 +26,7 @@ export function LinkSignIn() {
       </div>
     )
   }
-  if (error.code === "mfa_required")
-    return <SecondStep demand={error.demand} onBack={() => location.assign("/signin")} />
+  if (asksMore(error)) return <Onward refusal={error} onBack={() => location.assign("/signin")} />
   return (
     <>
       <Heading title="This link didn’t work">

@@ -1,4 +1,4 @@
-import { useState } from "react"
+import { lazy, useState } from "react"
 import { api, ask } from "../api/client"
 import { passkeysWork, showPasskey } from "../api/passkeys"
 import type { Demand, Method } from "../api/problem"
@@ -7,6 +7,7 @@ import { Input } from "../ui/Field"
 import { destination } from "./destination"
 import { Heading } from "./Frame"
 import { FormProblem, Notice } from "./Notice"
+import { asksMore, Onward } from "./Onward"
 import { useSubmit } from "./useSubmit"
 
 const ways: Partial<Record<Method, { lead: string; other: string }>> = {
@@ -17,6 +18,8 @@ const ways: Partial<Record<Method, { lead: string; other: string }>> = {
     other: "Use a backup code",
   },
 }
+
+const LostFactors = lazy(() => import("./LostFactors"))
 
 /** The second step of signing in: a passkey, a code of the authenticator app, or one from paper. */
 export default function SecondStep({ demand, onBack }: { demand: Demand; onBack: () => void }) {
@@ -35,6 +38,9 @@ export default function SecondStep({ demand, onBack }: { demand: Demand; onBack:
     location.assign(destination(location.search))
     return signedIn
   })
+  const [lost, setLost] = useState(false)
+  if (lost) return <LostFactors challenge={demand.challenge} onBack={() => setLost(false)} />
+  if (asksMore(error)) return <Onward refusal={error} onBack={onBack} />
   if (error?.kind === "gone") {
     return (
       <>
@@ -101,6 +107,9 @@ export default function SecondStep({ demand, onBack }: { demand: Demand; onBack:
           ))}
         <button type="button" className="prose-link" onClick={onBack}>
           Start again
+        </button>
+        <button type="button" className="prose-link" onClick={() => setLost(true)}>
+          None of them works
         </button>
       </p>
     </>

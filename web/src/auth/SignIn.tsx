@@ -1,4 +1,4 @@
-import { lazy, useEffect, useRef, useState } from "react"
+import { useEffect, useRef, useState } from "react"
 import { api, ask } from "../api/client"
 import { passkeysWork, showPasskey } from "../api/passkeys"
 import { type ApiError, asApiError } from "../api/problem"
@@ -7,9 +7,8 @@ import { Input } from "../ui/Field"
 import { destination } from "./destination"
 import { Heading } from "./Frame"
 import { FormProblem } from "./Notice"
+import { asksMore, Onward } from "./Onward"
 import { useSubmit } from "./useSubmit"
-
-const SecondStep = lazy(() => import("./SecondStep"))
 
 export function SignIn() {
   const { busy, error, answer, onSubmit, reset } = useSubmit(async ({ email = "", password = "" }) => {
@@ -17,7 +16,15 @@ export function SignIn() {
     location.assign(destination(location.search))
     return signedIn
   })
-  if (error?.code === "mfa_required") return <SecondStep demand={error.demand} onBack={reset} />
+  const [stopped, setStopped] = useState<ApiError>() // on the way in by a passkey
+  const more = error ?? stopped
+  if (asksMore(more)) {
+    const back = () => {
+      reset()
+      setStopped(undefined)
+    }
+    return <Onward refusal={more} onBack={back} />
+  }
   return (
     <>
       <Heading title="Welcome back">
@@ -57,13 +64,13 @@ export function SignIn() {
           Sign in
         </Button>
       </form>
-      {passkeysWork() && <Passkey />}
+      {passkeysWork() && <Passkey onStopped={setStopped} />}
     </>
   )
 }
 
 /** A passkey is the whole sign-in. The browser also offers one where the address is typed. */
-function Passkey() {
+function Passkey({ onStopped }: { onStopped: (refusal: ApiError) => void }) {
   const [refused, setRefused] = useState<ApiError>()
   const quiet = useRef<AbortController>(undefined)
   const { busy, error, answer, onSubmit } = useSubmit(async () => {
@@ -83,12 +90,16 @@ function Passkey() {
     offer().catch((e) => setRefused(asApiError(e)))
     return () => stop.abort()
   }, [])
+  const refusal = error ?? refused
+  useEffect(() => {
+    if (asksMore(refusal)) onStopped(refusal)
+  }, [refusal, onStopped])
   return (
     <form onSubmit={onSubmit} className="mt-4 space-y-4">
       <Button size="lg" type="submit" className="w-full" busy={busy || answer !== undefined}>
         Sign in with a passkey
       </Button>
-      <FormProblem error={error ?? refused} />
+      <FormProblem error={refusal} />
     </form>
   )
 }

@@ -81,15 +81,35 @@ describe("the second step", () => {
   })
 })
 
-describe("an e-mail address that changes", () => {
-  it("isn't taken back before somebody says so", async () => {
+describe("a lost second step", () => {
+  it("is removed in three days, which the page says before it begins", async () => {
+    const asked = new Refusal(401, { code: "mfa_required", detail: "Now the second step." })
+    Object.assign(asked.body, { challenge: "ch_1", methods: ["totp"] })
     const { calls } = serve({
       "GET /api/app": theApp,
-      "POST /api/user/email/undo": { success: true, message: "Undone." },
+      "POST /api/auth/link": asked,
+      "POST /api/auth/mfa/recover": { success: true, message: "We have sent you a mail.", until: "" },
     })
-    render(<Auth path="/undo-email-change" />)
-    await screen.findByRole("button", { name: "Undo the change" })
-    expect(calls.some((c) => c.path.endsWith("undo"))).toBe(false)
+    render(<Auth path="/signin/link" />)
+    await userEvent.click(await screen.findByRole("button", { name: "None of them works" }))
+    expect(await screen.findByText(/it takes three days/)).toBeInTheDocument()
+    expect(calls.some((c) => c.path.endsWith("recover"))).toBe(false)
+    await userEvent.click(screen.getByRole("button", { name: "Begin the three days" }))
+    expect(await screen.findByRole("heading", { name: "We’ve written to you" })).toBeInTheDocument()
+    expect(JSON.parse(calls.at(-1)?.body ?? "{}")).toEqual({ challenge: "ch_1" })
+  })
+})
+
+describe("a mailed link", () => {
+  it.each([
+    ["/undo-email-change", "Undo the change"],
+    ["/stop-recovery", "Stop the removal"],
+    ["/finish-recovery", "Remove it"],
+  ])("does nothing at %s before somebody says so", async (path, action) => {
+    const { calls } = serve({ "GET /api/app": theApp })
+    render(<Auth path={path} />)
+    await screen.findByRole("button", { name: action })
+    expect(calls.some((c) => c.method === "POST")).toBe(false)
   })
 })
 

@@ -240,9 +240,13 @@ function One({ apiKey: k, works }: { apiKey: ApiKey; works: boolean }) {
         </Button>
       }
     >
-      <code className="font-mono text-xs">{k.prefix}…</code> · {scopes[k.scope]} · {used}
-      <br />
-      made {ago(k.createdAt)}, works until {fullDay(today(new Date(k.expiresAt)))}
+      <p>
+        <code className="font-mono text-xs">{k.prefix}…</code> · {scopes[k.scope]}
+      </p>
+      <p>{used}</p>
+      <p>
+        made {ago(k.createdAt)}, works until {fullDay(today(new Date(k.expiresAt)))}
+      </p>
       <Confirm
         open={sure}
         onClose={() => setSure(false)}
