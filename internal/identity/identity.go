@@ -203,7 +203,7 @@ func (s *Service) limit(ctx context.Context, policy, email string) (undo func(),
 	case err != nil:
 		return nil, fmt.Errorf("count against limit %s: %w", policy, err)
 	case !d.Allowed:
-		return nil, fault.After(web.ErrTooMany, d.Retry)
+		return nil, web.Refuse(d)
 	case d.Undo == nil:
 		return func() {}, nil
 	}

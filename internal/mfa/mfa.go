@@ -158,7 +158,7 @@ func (s *Service) AttemptOn(ctx context.Context, user id.User, device string) (u
 	case err != nil:
 		return nil, fmt.Errorf("count against limit factor: %w", err)
 	case !d.Allowed:
-		return nil, fault.After(web.ErrTooMany, d.Retry)
+		return nil, web.Refuse(d)
 	case d.Undo == nil:
 		return func() {}, nil
 	}
