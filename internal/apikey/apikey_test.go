@@ -239,7 +239,7 @@ func TestWhoMayMakeAKey(t *testing.T) {
 	name := map[string]string{"name": "sheet"}
 	for tier, email := range map[access.Tier]string{access.Free: "free@example.com", access.Basic: "basic@example.com"} {
 		_, bearer := h.person(t, email, tier)
-		h.web.Check(t, ask(bearer, name, 403, "api_access"))
+		h.web.Check(t, ask(bearer, name, 403, "plan_required"))
 	}
 	_, bearer := h.person(t, "ana@example.com", access.Pro)
 	h.web.Check(t, ask("", name, 401, "NO_TOKEN"))
@@ -273,5 +273,33 @@ func TestWhoMayMakeAKey(t *testing.T) {
 	h.web.Check(t, webtest.Scenario{Path: "/api/keys", Bearer: bearer, Status: 200, Contains: []string{`"keys":[]`}})
 	if m := h.make(t, bearer, 1); m.APIKey.ExpiresAt != fmt.Sprint(h.now().AddDate(0, 0, 1).Format(time.RFC3339)) {
 		t.Errorf("expires %s", m.APIKey.ExpiresAt)
+	}
+}
+
+func TestKeysThatEndedLongAgoAreRemoved(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	_, bearer := h.person(t, "ana@example.com", access.Pro)
+	h.make(t, bearer, 1)
+	h.make(t, bearer, 365)
+	left := func() int {
+		t.Helper()
+		w := &apikey.SweepWorker{Service: h.Service}
+		if err := w.Work(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		n, err := postgres.Scalar[int](t.Context(), h.pool, `select count(*)::int from api_keys`, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	h.pass(30 * 24 * time.Hour) // the first one expired 29 days ago
+	if n := left(); n != 2 {
+		t.Errorf("%d keys are left", n)
+	}
+	h.pass(24*time.Hour + time.Second)
+	if n := left(); n != 1 {
+		t.Errorf("%d keys are left", n)
 	}
 }

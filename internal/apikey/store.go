@@ -60,3 +60,9 @@ func endAll(ctx context.Context, tx pgx.Tx, owner id.User, now time.Time) ([]str
 		returning id`,
 		postgres.Args{"owner": owner, "now": now})
 }
+
+// sweep removes keys that ended before a time, by their own or their owner's will.
+func sweep(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
+	return postgres.Touch(ctx, db, `delete from api_keys where expires_at < @before or revoked_at < @before`,
+		postgres.Args{"before": before})
+}

@@ -221,7 +221,7 @@ func (a *App) door(g ground) {
 	mountOwn(a.Web, g.cfg, g.pool)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.staff,
+		audit.NewLog(g.pool, g.atlas, g.now), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -247,6 +247,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &identity.LinkWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post, Atlas: g.atlas})
 	river.AddWorker(workers, &mfa.RecoveryWorker{Service: a.Factors, Sender: post})
+	river.AddWorker(workers, &apikey.SweepWorker{Service: a.programs})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
 	river.AddWorker(workers, &session.KeysWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})
@@ -258,7 +259,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
 	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), connection.Daily(), webhook.Daily(),
+		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(),
 	}, g.log)
 	return err
 }

@@ -16,11 +16,14 @@ import (
 type Log struct {
 	pool  *pgxpool.Pool
 	atlas *geo.Atlas
+	now   func() time.Time
 }
 
 // NewLog returns a Log of the entries in pool. Where an address is, atlas says
 // when somebody reads; it isn't kept.
-func NewLog(pool *pgxpool.Pool, atlas *geo.Atlas) *Log { return &Log{pool, atlas} }
+func NewLog(pool *pgxpool.Pool, atlas *geo.Atlas, now func() time.Time) *Log {
+	return &Log{pool, atlas, now}
+}
 
 type logIn struct {
 	Area   string   `query:"area" enum:"sign-in,account,connections,data" doc:"Only events of this kind"`
@@ -70,6 +73,7 @@ func (g *Log) Operations(api *web.Server) {
 		Description: "Newest first. Every sign-in, refused attempt and change that concerns the person who asks, and nobody else's.",
 		Needs:       access.SignedIn, Limit: "data",
 	}, g.list)
+	g.fileOperation(api)
 }
 
 func (g *Log) list(ctx context.Context, in *logIn) (*logOut, error) {

@@ -30,10 +30,14 @@ const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefo
 func door(t *testing.T, pool *pgxpool.Pool) *webtest.Client {
 	t.Helper()
 	api := web.New(web.Config{
-		Origin: "https://flint.example", Policies: []string{"data"}, Log: slog.New(slog.DiscardHandler),
+		Origin: "https://flint.example", Policies: []string{"data", "write"}, Log: slog.New(slog.DiscardHandler),
 		Authenticate: func(r *http.Request) (access.Actor, error) {
 			user, err := id.Parse[id.User](r.Header.Get("X-Test-User"))
-			return access.Actor{User: user}, err
+			actor := access.Actor{User: user}
+			if r.Header.Get("X-Test-Fresh") != "" {
+				actor.Proofs.PasswordAt = time.Now()
+			}
+			return actor, err
 		},
 		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
 			return web.Decision{Allowed: true}, nil
@@ -43,7 +47,7 @@ func door(t *testing.T, pool *pgxpool.Pool) *webtest.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	audit.NewLog(pool, atlas).Operations(api)
+	audit.NewLog(pool, atlas, time.Now).Operations(api)
 	return webtest.New(t, api.Handler(), "https://flint.example")
 }
 

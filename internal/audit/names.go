@@ -118,6 +118,7 @@ func Names() []Name {
 		{"factor.use_backup", Account, "A backup code was used", nil, ""},
 		{"factor.renew_backup", Account, "New backup codes were made", nil, ""},
 		{"factor.ask_recovery", Account, "The removal of a lost second step was asked for", nil, ""},
+		{"log.export", Account, "The security log was downloaded", nil, ""},
 		{"factor.stop_recovery", Account, "The removal of a lost second step was stopped", stopped, ""},
 
 		{"support.permit", Account, "You let support look at your data for some hours", nil, ""},
