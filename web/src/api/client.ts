@@ -2,6 +2,7 @@
 // this file adds what all calls share: one silent refresh when the session's short
 // token has run out, and one kind of error.
 import createClient from "openapi-fetch"
+import { nameLook } from "./looking"
 import { ApiError, endsSession, toApiError, unreachable } from "./problem"
 import type { paths } from "./schema"
 
@@ -31,9 +32,10 @@ async function underLock(work: () => Promise<boolean>): Promise<boolean> {
 }
 
 // Calls that are about signing in: their 401 is an answer, not an ended session.
-const untouched = /^\/api\/auth\/(login|link|mfa\/challenge|passkeys\/sign-in|refresh)$/
+const untouched = /^\/api\/auth\/(login|link|mfa\/challenge|verify-sign-in|passkeys\/sign-in|refresh)$/
 
 async function send(request: Request): Promise<Response> {
+  nameLook(request)
   const again = request.clone()
   let answer: Response
   try {

@@ -8,6 +8,7 @@ import {
   queryOptions,
 } from "@tanstack/react-query"
 import { api, ask, mayPass } from "./client"
+import { currentLook, leaveLook } from "./looking"
 import { ApiError } from "./problem"
 import type { ImportPreview, Period } from "./types"
 
@@ -24,6 +25,7 @@ export interface TransactionFilters {
 export function newQueryClient(onSignedOut: () => void): QueryClient {
   const onError = (error: unknown) => {
     if (isSignedOut(error)) onSignedOut()
+    if (error instanceof ApiError && error.code === "support_over" && currentLook()) leaveLook()
   }
   return new QueryClient({
     queryCache: new QueryCache({ onError }),
@@ -51,6 +53,14 @@ export const user = queryOptions({
   queryKey: ["user"],
   queryFn: ({ signal }) => ask(api.GET("/api/auth/user", { signal })),
   staleTime: 300_000,
+})
+
+/** Whether support may look at one's data, and whether it does. */
+export const supportConsent = queryOptions({
+  queryKey: ["security", "support"],
+  queryFn: ({ signal }) => ask(api.GET("/api/support/consent", { signal })),
+  staleTime: 300_000,
+  refetchInterval: (query) => (query.state.data?.consent ? 15_000 : false),
 })
 
 export const dashboard = queryOptions({

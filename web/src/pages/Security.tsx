@@ -1,9 +1,11 @@
 // Is my account safe: how one signs in, where one is signed in, and what has happened.
 import { useQuery } from "@tanstack/react-query"
+import { EyeOff } from "lucide-react"
+import { currentLook } from "../api/looking"
 import * as all from "../api/queries"
 import { Card } from "../ui/Card"
 import { PageHead } from "../ui/PageHead"
-import { Failed, RowSkeletons } from "../ui/States"
+import { Empty, Failed, RowSkeletons } from "../ui/States"
 import { Authenticator } from "./security/Authenticator"
 import { BackupCodes } from "./security/BackupCodes"
 import { Email } from "./security/Email"
@@ -15,8 +17,10 @@ import { SecurityLog } from "./security/SecurityLog"
 import { Sessions } from "./security/Sessions"
 import { Standing } from "./security/Standing"
 import { StepUp } from "./security/StepUp"
+import { Support } from "./security/Support"
 
 export default function Security() {
+  if (currentLook()) return <NotForSupport />
   return (
     <StepUp>
       <PageHead title="Security" lead="How you sign in, where, and what has happened." />
@@ -26,10 +30,24 @@ export default function Security() {
           <Ways />
           <Sessions />
           <Keys />
+          <Support />
         </div>
         <SecurityLog />
       </div>
     </StepUp>
+  )
+}
+
+function NotForSupport() {
+  return (
+    <>
+      <PageHead title="Security" />
+      <Card>
+        <Empty icon={<EyeOff />} title="This stays with its owner">
+          How somebody signs in, their devices, keys and log aren’t shown to support.
+        </Empty>
+      </Card>
+    </>
   )
 }
 

@@ -11,6 +11,7 @@ import {
   FileUp,
   Keyboard,
   LayoutDashboard,
+  LifeBuoy,
   LogOut,
   Monitor,
   Moon,
@@ -23,6 +24,7 @@ import {
   Wallet,
 } from "lucide-react"
 import { type ComponentType, type ReactNode, useCallback, useEffect, useRef, useState } from "react"
+import { currentLook } from "../api/looking"
 import * as queries from "../api/queries"
 import { buttonClass, IconButton } from "../ui/Button"
 import { Menu, MenuItem, MenuLabel, MenuLine } from "../ui/Overlay"
@@ -204,14 +206,19 @@ function PersonMenu({ children }: { children: ReactNode }) {
   const { compact } = usePrefs()
   const leaves = useLeavesConnect()
   const navigate = useNavigate()
-  const security = () =>
-    leaves ? location.assign("/settings/security") : void navigate({ to: "/settings/security" })
+  const go = (to: "/settings/security" | "/admin/support") =>
+    leaves ? location.assign(to) : void navigate({ to })
   return (
     <Menu trigger={children}>
       <MenuLabel>{user ? `${user.firstName || "Signed in"} · ${user.email}` : "Signed in"}</MenuLabel>
-      <MenuItem icon={<ShieldCheck />} onSelect={security}>
+      <MenuItem icon={<ShieldCheck />} onSelect={() => go("/settings/security")}>
         Security
       </MenuItem>
+      {user?.role === "admin" && !currentLook() && (
+        <MenuItem icon={<LifeBuoy />} onSelect={() => go("/admin/support")}>
+          Look with a code
+        </MenuItem>
+      )}
       <MenuItem icon={<Rows3 />} onSelect={() => setPrefs({ compact: !compact })}>
         {compact ? "Comfortable rows" : "Compact rows"}
       </MenuItem>

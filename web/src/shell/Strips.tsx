@@ -9,10 +9,12 @@ import * as queries from "../api/queries"
 import { buttonClass } from "../ui/Button"
 import { useSay } from "../ui/Toasts"
 import { useOnline } from "./online"
+import { SupportStrip } from "./SupportStrip"
 
 export function Strips() {
   return (
     <section aria-label="Notices">
+      <SupportStrip />
       <DemoStrip />
       <OfflineStrip />
       <EmailStrip />

@@ -1,13 +1,15 @@
 import { useQueryClient } from "@tanstack/react-query"
 import { createContext, type ReactNode, useContext, useEffect, useSyncExternalStore } from "react"
 import { type Live, type LiveState, quiet, type SyncProgress } from "../api/live"
+import { currentLook } from "../api/looking"
 
 const Context = createContext<Live | undefined>(undefined)
 
 /** Listens for live events while mounted, and polls once a minute while none can come. */
 export function LiveProvider({ live, children }: { live: Live; children: ReactNode }) {
   const client = useQueryClient()
-  useEffect(() => live.start(), [live])
+  // Whoever looks at somebody's data hears of their own account alone, so they poll.
+  useEffect(() => (currentLook() ? undefined : live.start()), [live])
   useEffect(() => {
     const timer = setInterval(() => {
       if (live.get().connected || document.visibilityState === "hidden") return

@@ -83,6 +83,7 @@ export const routeTree = root.addChildren([
   page("/connections/$connectionId/first-sync", () => import("../pages/FirstSync")),
   page("/import", () => import("../pages/Import")),
   page("/import/$importId", () => import("../pages/ImportPage")),
+  page("/admin/support", () => import("../pages/SupportLook")),
   page("/settings/security", () => import("../pages/Security")),
 ])
 

@@ -1,5 +1,6 @@
 import { clsx } from "clsx"
 import type { ButtonHTMLAttributes, ReactNode } from "react"
+import { currentLook } from "../api/looking"
 import { useOnline } from "../shell/online"
 
 type Look = "primary" | "secondary" | "quiet" | "danger"
@@ -36,21 +37,28 @@ interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
   size?: Size
   /** Shows that the click is being worked on; the label stays so that nothing jumps. */
   busy?: boolean
-  /** A write can't be done offline: the button is off then and says why. */
+  /** A write can't be done offline, nor by support: the button is off then and says why. */
   writes?: boolean
   icon?: ReactNode
 }
 
 export function Button({ look, size, busy, writes, icon, className, children, disabled, ...rest }: Props) {
   const online = useOnline()
-  const cut = writes && !online
+  const looking = writes && currentLook() !== undefined
+  const cut = writes && (!online || looking)
   return (
     <button
       type="button"
       {...rest}
       disabled={disabled || busy || cut}
       aria-busy={busy || undefined}
-      title={cut ? "You’re offline. This works again when you’re back." : rest.title}
+      title={
+        looking
+          ? "You’re looking at somebody’s account, and can change nothing."
+          : cut
+            ? "You’re offline. This works again when you’re back."
+            : rest.title
+      }
       className={buttonClass(look, size, className)}
     >
       {busy ? <Spinner /> : icon}

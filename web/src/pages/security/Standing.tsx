@@ -40,7 +40,7 @@ export function standing(user: User, factors: Factors): Step[] {
         ? `${factors.backupCodesLeft} are left, for a day without your phone.`
         : twoSteps
           ? "Make new ones: few are left for a day without your phone."
-          : "They come with your first second step.",
+          : "They come with your second step.",
     },
   ]
 }
