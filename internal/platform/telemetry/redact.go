@@ -23,8 +23,14 @@ var hidden = []string{
 // shown lists keys that look hidden but aren't.
 var shown = []string{"tokenkind", "tokensleft"}
 
+// joined writes a key as one word. It is made once: a log line asks about each key.
+var joined = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+
 func isHidden(key string) bool {
-	k := strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(key))
+	k := strings.ToLower(key)
+	if strings.ContainsAny(k, "_-. ") {
+		k = joined.Replace(k)
+	}
 	if slices.Contains(shown, k) {
 		return false
 	}
