@@ -26,13 +26,20 @@ func (openapiCmd) Run() error {
 	return err
 }
 
-type routesCmd struct{}
+type routesCmd struct {
+	Matrix bool `help:"Print who may what instead: the tables of docs/security/access.md."`
+}
 
 // Run lists the doors and their locks, one a line: a reviewer sees every new
 // one in the diff of docs/routes.txt.
-func (routesCmd) Run() error {
+func (c routesCmd) Run() error {
 	server, err := app.Describe()
 	if err != nil {
+		return err
+	}
+	if c.Matrix {
+		_, err = fmt.Printf("\n## What roles may\n\n%s\n## Locks by kind of operation\n\n%s\n## Who may go through which door\n\n%s",
+			app.Permissions(), app.Guards(), app.Matrix(server.Routes()))
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

@@ -58,7 +58,7 @@ func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/keys", Summary: "Make an API key", Tag: "keys", Status: 201,
 		Description: "For plans with API access. The key is in this answer and nowhere else. It reads the operations marked x-flint-keys.",
-		Needs:       access.ManageOwn, Assurance: access.StepUp{Within: 10 * time.Minute, Factor: true}, Limit: "write", MaxBody: 8 << 10,
+		Needs:       access.To(access.APIAccess), Assurance: access.StepUp{Within: 10 * time.Minute, Factor: true}, Limit: "write", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *makeIn) (*madeOut, error) {
 		k, secret, err := s.Make(ctx, access.From(ctx), in.Body.Name, in.Body.ExpiresInDays)
 		out := &madeOut{}

@@ -170,7 +170,7 @@ func TestStaffChangesAccountsForAReason(t *testing.T) {
 	t.Run("a tier", func(t *testing.T) {
 		ada.must("POST", at(bob, "/tier"), tier("free"))
 		bob.soon("GET", "/api/auth/user", nil, 200, `"subscriptionTier":"free"`)
-		bob.refused("POST", "/api/keys", map[string]string{"name": "script"}, 403, "api_access")
+		bob.refused("POST", "/api/keys", map[string]string{"name": "script"}, 403, "plan_required")
 	})
 	t.Run("a ban, lifted", func(t *testing.T) {
 		ada.must("POST", at(bob, "/ban"), why)
