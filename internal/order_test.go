@@ -53,6 +53,7 @@ var order = []string{
 
 	"internal/identity",   // people
 	"internal/mfa",        // second factors
+	"internal/risk",       // how unusual a sign-in is
 	"internal/session",    // sign-in
 	"internal/apikey",     // people's own programs
 	"internal/market",     // exchange rates

@@ -41,6 +41,7 @@ import (
 	"flint/internal/provider/snaptrade"
 	"flint/internal/provider/teller"
 	"flint/internal/ratelimit"
+	"flint/internal/risk"
 	"flint/internal/session"
 	"flint/internal/webhook"
 	frontend "flint/web"
@@ -52,6 +53,7 @@ type App struct {
 	Jobs     *river.Client[pgx.Tx]
 	Identity *identity.Service
 	Factors  *mfa.Service
+	Risk     *risk.Service
 	Sessions *session.Service
 	Rates    *market.Service
 
@@ -158,6 +160,10 @@ func (a *App) people(g ground) (err error) {
 		},
 	})
 	sessions.Now, sessions.Log, sessions.Factors, sessions.Atlas = g.now, g.log, a.Factors, g.atlas
+	if a.Risk, err = risk.New(g.cfg.Risk, g.pool, g.keys, g.atlas, g.now, g.log); err != nil {
+		return err
+	}
+	sessions.Risk, sessions.Queue, sessions.Mails = a.Risk, g.jobs, g.cfg.Mail.Enabled()
 	if a.Sessions, err = session.New(sessions, g.pool, g.keys, a.Identity); err != nil {
 		return err
 	}
@@ -221,7 +227,7 @@ func (a *App) door(g ground) {
 	mountOwn(a.Web, g.cfg, g.pool)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas, g.now), a.programs, a.Identity, a.Factors, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.staff,
+		audit.NewLog(g.pool, g.atlas, g.now), a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -248,6 +254,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &identity.TellWorker{Service: a.Identity, Sender: post, Atlas: g.atlas})
 	river.AddWorker(workers, &mfa.RecoveryWorker{Service: a.Factors, Sender: post})
 	river.AddWorker(workers, &apikey.SweepWorker{Service: a.programs})
+	river.AddWorker(workers, &session.HoldWorker{Service: a.Sessions, Sender: post, Atlas: g.atlas})
 	river.AddWorker(workers, &session.SweepWorker{Service: a.Sessions})
 	river.AddWorker(workers, &session.KeysWorker{Service: a.Sessions})
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})

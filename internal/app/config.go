@@ -26,6 +26,7 @@ import (
 	"flint/internal/provider/snaptrade"
 	"flint/internal/provider/teller"
 	"flint/internal/ratelimit"
+	"flint/internal/risk"
 	"flint/internal/session"
 )
 
@@ -60,6 +61,7 @@ type Config struct {
 	Bots       bot.Config
 	Captcha    captcha.Config
 	Geo        geo.Config
+	Risk       risk.Config
 }
 
 // Demo is set by `flint demo` alone.

@@ -225,7 +225,7 @@ func (p *person) secretsOfTheWorld() []string {
 // mistakes sends secrets where they don't belong.
 func (p *person) mistakes(bank, token string) {
 	p.t.Helper()
-	p.address = "198.51.100.7" // the first one has signed in often enough
+	p.address = "203.0.113.207" // the first one has signed in often enough
 	for _, m := range []struct {
 		method, path string
 		in           any
@@ -255,7 +255,7 @@ func (p *person) mistakes(bank, token string) {
 	other.call("GET", "/api/accounts", nil)
 	other.access = token
 	other.call("GET", "/api/accounts", nil)
-	p.address = "198.51.100.8"
+	p.address = "203.0.113.208"
 	p.access = "" // the session ended when its refresh token was used twice, or is about to
 	p.signIn()
 	p.must("DELETE", "/api/connections/"+bank, nil)

@@ -18,9 +18,9 @@ import (
 // household is what a person owns, by id.
 type household struct {
 	*person
-	account, connection, broker, transaction, session, applied, preview, passkey, key string
-	enrollment                                                                        enrollment
-	ids                                                                               []string // all of theirs, whatever they are of
+	account, connection, broker, transaction, session, applied, preview, passkey, key, device string
+	enrollment                                                                                enrollment
+	ids                                                                                       []string // all of theirs, whatever they are of
 }
 
 const statement = "Date,Description,Amount\n2026-11-02,%s COFFEE,-4.50\n2026-11-03,%s LUNCH,-14.25\n"
@@ -54,6 +54,10 @@ func furnish(p *person, bank, broker, kind string) household {
 	m.passkey = p.rows(`
 		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at)
 		select gen_random_uuid(), id, sha256(id::text::bytea), '\x00', 0, false, '{}', 'Laptop', now() from users where email = $1
+		returning id::text`, p.email)[0]
+	m.device = p.rows(`
+		insert into devices (token_hash, user_id, session_id, created_at, last_used_at)
+		select sha256(('device ' || id)::bytea), id, gen_random_uuid(), now(), now() from users where email = $1
 		returning id::text`, p.email)[0]
 	var made struct{ APIKey struct{ ID string } }
 	p.must("POST", "/api/keys", map[string]string{"name": mark + " key"}).json(p.t, &made)
@@ -101,6 +105,7 @@ func (m household) doors() []door {
 		{"PATCH", "/api/auth/passkeys/{id}", m.passkey, map[string]any{"name": "taken over"}},
 		{"DELETE", "/api/auth/passkeys/{id}", m.passkey, nil},
 		{"DELETE", "/api/keys/{id}", m.key, nil},
+		{"DELETE", "/api/auth/devices/{id}", m.device, nil},
 		{"DELETE", "/api/auth/sessions/{id}", m.session, nil},
 	}
 }

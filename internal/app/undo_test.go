@@ -37,7 +37,7 @@ func TestNothingOfAThiefOutlivesTheUndoing(t *testing.T) {
 	h := newHouse(t)
 	ann := h.resident("Ann")
 	thief := *ann
-	thief.address = "198.51.100.66"
+	thief.address = "203.0.113.66" // next door: from farther away the sign-in would wait for the mailbox
 	thief.signIn()
 	var made struct{ Key string }
 	thief.must("POST", "/api/keys", map[string]string{"name": "mine now"}).json(t, &made)

@@ -49,7 +49,7 @@ func Names() []Name {
 		"link": "With the link of a mail.", "factor": "The second step was used.", "password": "The password changed.",
 	}}
 	refused := map[string]map[string]string{"reason": {
-		"password": "The password was wrong.", "factor": "The second step failed.", "code": "The code was wrong.",
+		"password": "The password was wrong.", "mail_code": "The code from the mail was wrong.", "factor": "The second step failed.", "code": "The code was wrong.",
 	}}
 	ended := map[string]map[string]string{"reason": {
 		"signed_out": "You signed out.", "revoked": "Signed out from the list of devices.",
@@ -79,8 +79,13 @@ func Names() []Name {
 		{"session.end", SignIn, "A device was signed out", ended, ""},
 		{"session.reuse", SignIn, "A copied sign-in was stopped", nil, ""},
 		{"session.ask_factor", SignIn, "The first step of a sign-in was right; the second was asked for", nil, ""},
+		{"session.ask_mailbox", SignIn, "An unusual sign-in has to wait for a code from your mailbox", nil, ""},
+		{"session.block", SignIn, "A sign-in with your right password was stopped", nil, ""},
 		{"session.step_up", SignIn, "You proved again that it's you", proof, ""},
 		{"session.refuse_step_up", SignIn, "A proof that it's you was refused", refused, ""},
+		{"device.trust", SignIn, "A device became trusted", nil, ""},
+		{"device.distrust", SignIn, "A device stopped being trusted", nil, ""},
+		{"device.forget", SignIn, "A device was forgotten", nil, ""},
 		{"session.issue_link", SignIn, "A sign-in link was made for you", nil, ""},
 		{"session.ask_link", SignIn, "A sign-in link was asked for", nil, ""},
 

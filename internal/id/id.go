@@ -32,6 +32,9 @@ type (
 	Support     = Of[support]
 	Consent     = Of[consent]
 	Recovery    = Of[recovery]
+	Decision    = Of[decision]
+	Device      = Of[deviceKind]
+	Hold        = Of[hold]
 )
 
 type (
@@ -52,6 +55,9 @@ type (
 	support     struct{}
 	consent     struct{}
 	recovery    struct{}
+	decision    struct{}
+	deviceKind  struct{}
+	hold        struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

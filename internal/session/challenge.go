@@ -16,6 +16,7 @@ import (
 	"flint/internal/identity"
 	"flint/internal/mfa"
 	"flint/internal/platform/postgres"
+	"flint/internal/risk"
 )
 
 // The faults of a sign-in that takes two steps.
@@ -36,36 +37,58 @@ type opening struct {
 	proven proofRow
 	before config.Secret // of the browser's earlier session
 	client Client
+
+	decision id.Decision // of package risk, once it was asked
 }
 
-// asked is what somebody is sent back with who still owes the second step.
+// asked is what somebody is sent back with who doesn't get in yet, or at all.
 type asked struct {
+	why       *fault.Fault // nil: nothing is asked for
 	challenge config.Secret
-	methods   []access.Method
+	methods   []string
 }
+
+func (a asked) more() bool { return a.why != nil }
 
 func (a asked) fault() error {
-	p := fault.Proof{Challenge: a.challenge.Reveal()}
-	for _, m := range a.methods {
-		p.Methods = append(p.Methods, string(m))
+	if a.challenge.IsZero() {
+		return a.why
 	}
-	return fault.Asking(ErrFactor, p)
+	return fault.Asking(a.why, fault.Proof{Challenge: a.challenge.Reveal(), Methods: a.methods})
 }
 
-// admit begins a session in tx, if o's person has no second factor or answer is
-// right. Without an answer it makes a challenge.
+// admit begins a session in tx, if package risk has nothing against it and o's
+// person has no second factor or answer is right. Without an answer it makes a
+// challenge.
 func (s *Service) admit(ctx context.Context, tx pgx.Tx, o opening, answer *mfa.Answer) (Grant, asked, error) {
+	action, no := risk.Password, ErrCredentials
+	if o.proven.How == "link" {
+		action, no = risk.Link, identity.ErrLink
+	}
+	outcome, err := s.judge(ctx, tx, &o, action)
+	if err != nil {
+		return Grant{}, asked{}, err
+	}
 	factors, err := s.factorsOf(ctx, tx, o.person.ID)
 	if err != nil {
 		return Grant{}, asked{}, err
 	}
 	switch {
+	case outcome == risk.Block:
+		return Grant{}, asked{why: no}, nil
+	case outcome == risk.VerifyEmail && !factors.Any():
+		token, err := s.hold(ctx, tx, o)
+		return Grant{}, asked{ErrVerify, token, []string{"email"}}, err
 	case !factors.Any():
-		g, err := s.begin(ctx, tx, o.person, o.before, o.client, o.proven)
+		g, err := s.open(ctx, tx, o)
 		return g, asked{}, err
 	case answer == nil:
 		token, err := s.challenge(ctx, tx, o)
-		return Grant{}, asked{token, factors.Methods()}, err
+		var methods []string
+		for _, m := range factors.Methods() {
+			methods = append(methods, string(m))
+		}
+		return Grant{}, asked{ErrFactor, token, methods}, err
 	}
 	g, err := s.finish(ctx, tx, o, *answer)
 	return g, asked{}, err
@@ -81,14 +104,14 @@ func (s *Service) finish(ctx context.Context, tx pgx.Tx, o opening, answer mfa.A
 	if o.proven.How == "password" {
 		o.proven.How = string(answer.Method)
 	}
-	return s.begin(ctx, tx, o.person, o.before, o.client, o.proven)
+	return s.open(ctx, tx, o)
 }
 
 // challenge notes a sign-in that waits for its second step, and tells so in the
 // security log: whoever gets this far knows the password.
 func (s *Service) challenge(ctx context.Context, tx pgx.Tx, o opening) (config.Secret, error) {
 	token, now := newRefresh(), s.now()
-	if err := insertChallenge(ctx, tx, hash(token), o.person.ID, o.client.Delivery, o.proven.How, now, now.Add(challengeTTL)); err != nil {
+	if err := insertChallenge(ctx, tx, hash(token), o.person.ID, o.client.Delivery, o.proven.How, o.decision, now, now.Add(challengeTTL)); err != nil {
 		return config.Secret{}, fmt.Errorf("store challenge: %w", err)
 	}
 	return token, audit.Record(ctx, tx, now, audit.Entry{
@@ -132,7 +155,7 @@ func (s *Service) SignInWithFactor(ctx context.Context, challenge config.Secret,
 		if !still || n == 0 {
 			return ErrChallenge
 		}
-		o := opening{person: p, proven: proofRow{How: ch.How}, before: before, client: c}
+		o := opening{person: p, proven: proofRow{How: ch.How}, before: before, client: c, decision: ch.DecisionID}
 		if ch.How == "password" {
 			o.proven.PasswordAt = &ch.CreatedAt
 		}
@@ -156,6 +179,7 @@ func (s *Service) SignInByPasskey(ctx context.Context, assertion []byte, before 
 	ctx = postgres.AsSystem(ctx, "a sign-in: the passkey says who it is")
 	var g Grant
 	var user id.User
+	blocked := false
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		if user, err = s.cfg.Factors.Assert(ctx, tx, assertion); err != nil {
 			return err
@@ -172,9 +196,21 @@ func (s *Service) SignInByPasskey(ctx context.Context, assertion []byte, before 
 			return fault.Because(mfa.ErrPasskey, errors.New("the person is banned"))
 		}
 		now := s.now()
-		g, err = s.begin(ctx, tx, p, before, c, proofRow{How: string(access.Passkey), FactorAt: &now})
+		o := opening{person: p, proven: proofRow{How: string(access.Passkey), FactorAt: &now}, before: before, client: c}
+		outcome, err := s.judge(ctx, tx, &o, risk.Passkey)
+		if err != nil {
+			return err
+		}
+		if outcome == risk.Block {
+			blocked = true
+			return nil // it stays recorded
+		}
+		g, err = s.open(ctx, tx, o)
 		return err
 	})
+	if err == nil && blocked {
+		return Grant{}, mfa.ErrPasskey
+	}
 	if errors.Is(err, mfa.ErrPasskey) {
 		return Grant{}, s.refuseFactor(ctx, identity.Person{ID: user}, c, err)
 	}
@@ -208,8 +244,8 @@ func (s *Service) FactorsChanged(ctx context.Context, tx pgx.Tx, actor access.Ac
 	if err := s.ForgetProofs(ctx, tx, user, own); err != nil {
 		return err
 	}
-	if err := endChallenges(ctx, tx, user); err != nil {
-		return fmt.Errorf("end challenges: %w", err)
+	if err := s.endWaiting(ctx, tx, user); err != nil {
+		return err
 	}
 	if own.IsZero() {
 		return nil

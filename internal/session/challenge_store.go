@@ -12,21 +12,22 @@ import (
 
 // challengeRow is a sign-in that waits for its second step.
 type challengeRow struct {
-	UserID    id.User
-	How       string
-	CreatedAt time.Time
+	UserID     id.User
+	How        string
+	DecisionID id.Decision
+	CreatedAt  time.Time
 }
 
-func insertChallenge(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, d Delivery, how string, now, end time.Time) error {
+func insertChallenge(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, d Delivery, how string, decision id.Decision, now, end time.Time) error {
 	return postgres.Exec(ctx, tx, `
-		insert into sign_in_challenges (token_hash, user_id, delivery, how, created_at, expires_at)
-		values (@hash, @user, @delivery, @how, @now, @end)`,
-		postgres.Args{"hash": hash, "user": user, "delivery": d, "how": how, "now": now, "end": end})
+		insert into sign_in_challenges (token_hash, user_id, delivery, how, decision_id, created_at, expires_at)
+		values (@hash, @user, @delivery, @how, @decision, @now, @end)`,
+		postgres.Args{"hash": hash, "user": user, "delivery": d, "how": how, "decision": decision, "now": now, "end": end})
 }
 
 func findChallenge(ctx context.Context, db postgres.DB, hash []byte, d Delivery, now time.Time) (challengeRow, error) {
 	return postgres.One[challengeRow](ctx, db, `
-		select user_id, how, created_at from sign_in_challenges
+		select user_id, how, decision_id, created_at from sign_in_challenges
 		where token_hash = @hash and delivery = @delivery and used_at is null and expires_at > @now`,
 		postgres.Args{"hash": hash, "delivery": d, "now": now})
 }

@@ -14,6 +14,7 @@ import (
 	"flint/internal/config"
 	"flint/internal/id"
 	"flint/internal/identity"
+	"flint/internal/risk"
 )
 
 // Which devices somebody has signed in on, so that a sign-in elsewhere is told
@@ -24,6 +25,12 @@ import (
 // merely announced. So it is never taken over from a request: a token that we
 // don't know is answered with a new one, and nobody can plant a "known device".
 // The mobile app keeps none, so each of its sign-ins is told.
+//
+// A person may trust a device that is theirs alone, after proving once more who
+// they are. That makes an unusual sign-in on it count for less, and never makes
+// it wait for the mailbox. It replaces no password and no second factor, and ends
+// when all others are signed out, when the password changes, when the device
+// calls itself another, and after 90 days without a sign-in.
 
 // deviceTTL is how long a device is remembered after a sign-in on it.
 const deviceTTL = 180 * 24 * time.Hour
@@ -66,7 +73,12 @@ func (s *Service) meet(ctx context.Context, tx pgx.Tx, user id.User, session id.
 	now := s.now()
 	// Two cookies of one name are as good as none.
 	if token, err = s.cookies().find([]string{c.cookie}, s.cookies().device(user)); err == nil && !token.IsZero() {
-		n, err := useDevice(ctx, tx, hash(token), user, session, now, now.Add(-deviceTTL))
+		was, err := s.standing(ctx, tx, user, c)
+		if err != nil {
+			return config.Secret{}, false, err
+		}
+		trusted := was.Trusted && !risk.Changed(was.Agent, c.Device)
+		n, err := useDevice(ctx, tx, hash(token), user, session, c, addressOf(ctx), now, now.Add(-deviceTTL), trusted)
 		if err != nil {
 			return config.Secret{}, false, fmt.Errorf("find device: %w", err)
 		}
@@ -75,7 +87,7 @@ func (s *Service) meet(ctx context.Context, tx pgx.Tx, user id.User, session id.
 		}
 	}
 	token = newRefresh()
-	if err := insertDevice(ctx, tx, hash(token), user, session, now); err != nil {
+	if err := insertDevice(ctx, tx, hash(token), user, session, c, addressOf(ctx), now); err != nil {
 		return config.Secret{}, false, fmt.Errorf("store device: %w", err)
 	}
 	return token, false, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"flint/internal/access"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/mail"
@@ -23,6 +24,10 @@ func (h *house) warnings(t *testing.T) []mailtest.Mail {
 	t.Helper()
 	inbox := mailtest.New(t)
 	sender, err := mail.New(mail.Config{URL: inbox.URL(), From: "Flint <flint@flint.example>", Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	atlas, err := geo.Open(geo.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +45,7 @@ func (h *house) warnings(t *testing.T) []mailtest.Mail {
 		if want := fmt.Sprintf(`{"entry": %q}`, j.Entry); j.Args != want {
 			t.Errorf("the job carries %s and not an id alone", j.Args)
 		}
-		w := &identity.TellWorker{Service: h.people, Sender: sender}
+		w := &identity.TellWorker{Service: h.people, Sender: sender, Atlas: atlas}
 		if err := w.Work(t.Context(), &river.Job[identity.TellArgs]{Args: identity.TellArgs{Entry: j.Entry}}); err != nil {
 			t.Fatal(err)
 		}

@@ -203,6 +203,12 @@ func (s *Service) Operations(api *web.Server) {
 		}, s.recover)
 	}
 	web.Handle(api, web.Op{
+		Method: "POST", Path: "/api/auth/verify-sign-in", Summary: "Go on with an unusual sign-in", Tag: "auth",
+		Description: "Who signs in unusually and has no second factor gets 401 verification_required with a challenge, and a code by mail. It is good for ten minutes and five tries, in the browser that asked.",
+		Needs:       access.Public, Limit: "auth", MaxBody: 8 << 10,
+	}, s.verifySignIn)
+	s.deviceOperations(api)
+	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/link", Summary: "Sign in with a one-time link", Tag: "auth",
 		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
 	}, s.link)

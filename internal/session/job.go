@@ -43,7 +43,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 	_, sessions := sweepSessions(ctx, s.pool, s.now().Add(-keep))
 	_, devices := sweepDevices(ctx, s.pool, s.now().Add(-deviceTTL))
 	_, challenges := sweepChallenges(ctx, s.pool, s.now())
-	if err := errors.Join(tokens, sessions, devices, challenges); err != nil {
+	_, holds := sweepHolds(ctx, s.pool, s.now())
+	if err := errors.Join(tokens, sessions, devices, challenges, holds, s.cfg.Risk.Sweep(ctx)); err != nil {
 		return fmt.Errorf("remove expired sessions: %w", err)
 	}
 	if s.cfg.Factors != nil {

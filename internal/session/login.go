@@ -44,7 +44,7 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 		return Grant{}, err
 	}
 	if refused != identity.NotRefused {
-		return Grant{}, s.refuse(ctx, p, refused, c)
+		return Grant{}, s.refuseFor(ctx, given.Email, p, refused, c)
 	}
 	var answer *mfa.Answer
 	right := func() {}
@@ -68,7 +68,7 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 			return ErrCredentials
 		}
 		now := s.now()
-		g, ask, err = s.admit(ctx, tx, opening{p, proofRow{How: "password", PasswordAt: &now}, before, c}, answer)
+		g, ask, err = s.admit(ctx, tx, opening{person: p, proven: proofRow{How: "password", PasswordAt: &now}, before: before, client: c}, answer)
 		return err
 	})
 	switch {
@@ -76,7 +76,7 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 		return Grant{}, s.refuseFactor(ctx, p, c, err)
 	case err != nil:
 		return Grant{}, err
-	case !ask.challenge.IsZero():
+	case ask.more():
 		return Grant{}, ask.fault()
 	}
 	right()
@@ -85,7 +85,15 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 
 // refuse records an attempt and returns ErrCredentials.
 func (s *Service) refuse(ctx context.Context, p identity.Person, why identity.Refusal, c Client) error {
+	return s.refuseFor(ctx, "", p, why, c)
+}
+
+// refuseFor is refuse for a password that was typed for email.
+func (s *Service) refuseFor(ctx context.Context, email string, p identity.Person, why identity.Refusal, c Client) error {
 	err := postgres.InTx(postgres.AsSystem(ctx, "a sign-in that failed is recorded as nobody's"), s.pool, func(tx pgx.Tx) error {
+		if err := s.failed(ctx, tx, email, why); err != nil {
+			return err
+		}
 		return audit.Record(ctx, tx, s.now(), audit.Entry{
 			Actor: access.Actor{}, Subject: p.ID, Verb: "session.refuse",
 			Detail: map[string]any{"reason": string(why), "delivery": string(c.Delivery), "device": c.Device},
@@ -132,10 +140,10 @@ func (s *Service) SignInByLink(ctx context.Context, token, before config.Secret,
 		if p.Banned() {
 			return identity.ErrLink
 		}
-		g, ask, err = s.admit(ctx, tx, opening{p, proofRow{How: "link"}, before, c}, nil)
+		g, ask, err = s.admit(ctx, tx, opening{person: p, proven: proofRow{How: "link"}, before: before, client: c}, nil)
 		return err
 	})
-	if err == nil && !ask.challenge.IsZero() {
+	if err == nil && ask.more() {
 		return Grant{}, ask.fault()
 	}
 	return g, err

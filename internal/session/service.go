@@ -144,8 +144,8 @@ func (s *Service) EndAll(ctx context.Context, tx pgx.Tx, actor access.Actor, use
 	if err != nil {
 		return 0, fmt.Errorf("list sessions: %w", err)
 	}
-	if err := endChallenges(ctx, tx, user); err != nil {
-		return 0, fmt.Errorf("end challenges: %w", err)
+	if err := s.endWaiting(ctx, tx, user); err != nil {
+		return 0, err
 	}
 	if err := forgetDevices(ctx, tx, user, except); err != nil {
 		return 0, fmt.Errorf("forget devices: %w", err)

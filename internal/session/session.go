@@ -54,6 +54,8 @@ import (
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/mfa"
+	"flint/internal/platform/queue"
+	"flint/internal/risk"
 )
 
 // Revoked is the channel on which the ids of sessions are sent that were
@@ -105,6 +107,13 @@ type Config struct {
 	Factors *mfa.Service // nil: nobody has a second factor
 	Bots    *bot.Guard   // nil: nobody is asked to show that they aren't one
 	Atlas   *geo.Atlas   // where addresses are; nil: nowhere
+
+	// Risk judges sign-ins; nil allows what is proven.
+	Risk *risk.Service
+	// Queue takes the mails of sign-ins that wait for one. Mails says that they
+	// arrive: without a mail server nothing may wait for a mail.
+	Queue queue.Inserter
+	Mails bool
 
 	Now func() time.Time // default: time.Now
 	Log *slog.Logger     // default: slog.Default()

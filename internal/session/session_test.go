@@ -19,6 +19,7 @@ import (
 	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/envelope"
+	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/mfa"
@@ -27,6 +28,7 @@ import (
 	"flint/internal/platform/web"
 	"flint/internal/platform/web/webtest"
 	"flint/internal/ratelimit"
+	"flint/internal/risk"
 	"flint/internal/session"
 )
 
@@ -59,6 +61,7 @@ type node struct {
 	*session.Service
 	people  *identity.Service
 	factors *mfa.Service
+	risk    *risk.Service
 	web     *webtest.Client // sends a browser's User-Agent, keeps no cookies
 }
 
@@ -70,6 +73,8 @@ type house struct {
 	ring string
 	ana  identity.Person
 	bots string // when a proof is demanded
+
+	judged bool // sign-ins are judged
 }
 
 func setup(t *testing.T) *house {
@@ -81,6 +86,15 @@ func setup(t *testing.T) *house {
 func guarded(t *testing.T, when string) *house {
 	t.Helper()
 	h := &house{pool: pgtest.New(t), clock: &clock{time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}, ring: filepath.Join(t.TempDir(), "ring"), bots: when}
+	h.node = h.start(t, origin)
+	h.ana = h.admit(t, "ana@example.com")
+	return h
+}
+
+// setupJudged is setup with package risk at work.
+func setupJudged(t *testing.T) *house {
+	t.Helper()
+	h := &house{pool: pgtest.New(t), clock: &clock{time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}, ring: filepath.Join(t.TempDir(), "ring"), judged: true}
 	h.node = h.start(t, origin)
 	h.ana = h.admit(t, "ana@example.com")
 	return h
@@ -125,7 +139,17 @@ func (h *house) start(t *testing.T, origin string) *node {
 			return n.FactorsChanged(ctx, tx, actor, user, left, proven)
 		},
 	})
-	if n.Service, err = session.New(session.Config{Origin: o, Factors: n.factors, Bots: guard, Now: h.now, Log: quiet}, h.pool, keys, n.people); err != nil {
+	cfg := session.Config{Origin: o, Factors: n.factors, Bots: guard, Now: h.now, Log: quiet, Queue: jobs, Mails: true}
+	if h.judged {
+		if cfg.Atlas, err = geo.Open(geo.Config{}); err != nil {
+			t.Fatal(err)
+		}
+		if cfg.Risk, err = risk.New(risk.Config{Mode: "on", HoldAt: 40, BlockAt: 130, BlockProvenAt: 160}, h.pool, keys, cfg.Atlas, h.now, quiet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.risk = cfg.Risk
+	if n.Service, err = session.New(cfg, h.pool, keys, n.people); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.Start(t.Context()); err != nil {
@@ -133,7 +157,8 @@ func (h *house) start(t *testing.T, origin string) *node {
 	}
 	t.Cleanup(n.Stop)
 	api := web.New(web.Config{
-		Origin: origin, Policies: limits.Names(), Log: quiet, Now: h.now, Authenticate: n.Authenticate, Proofs: n.Proofs, Renew: n.Renew,
+		Origin: origin, Policies: limits.Names(), Log: quiet, Now: h.now, Authenticate: n.Authenticate, Proofs: n.Proofs,
+		Renew:          n.Renew,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")},
 		Limit: func(context.Context, string, access.Actor, netip.Addr) (web.Decision, error) {
 			return web.Decision{Allowed: true}, nil
@@ -143,6 +168,7 @@ func (h *house) start(t *testing.T, origin string) *node {
 	n.people.Operations(api)
 	n.factors.Operations(api)
 	n.Operations(api)
+	n.risk.Operations(api)
 	mountVault(api)
 	n.web = webtest.New(t, api.Handler(), origin)
 	return n

@@ -69,8 +69,8 @@ type Details struct {
 	Errors     []fault.Field `json:"errors,omitempty" doc:"The rejected inputs"`
 	Instance   string        `json:"instance" doc:"The id of this request; quote it when asking for help"`
 	RetryAfter int           `json:"retryAfter,omitempty" doc:"Seconds after which a retry makes sense"`
-	Methods    []string      `json:"methods,omitempty" doc:"With mfa_required and step_up_required: how it may be proven, the strongest first: passkey, totp, backup_code, password"`
-	Challenge  string        `json:"challenge,omitempty" doc:"With mfa_required: to be sent back with the proof"`
+	Methods    []string      `json:"methods,omitempty" doc:"With mfa_required, step_up_required and verification_required: how it may be proven, the strongest first: passkey, totp, backup_code, password, email"`
+	Challenge  string        `json:"challenge,omitempty" doc:"With mfa_required and verification_required: to be sent back with the proof"`
 	MFA        bool          `json:"mfaRequired,omitempty" doc:"With mfa_required: true"`
 	Violated   []string      `json:"violated-policies,omitempty" doc:"With rate_limited: the limits that refuse, as RateLimit-Policy names them"`
 }
@@ -149,7 +149,7 @@ func problemOf(ctx context.Context, err error) *refusal {
 		p.Type, p.Violated = quotaExceeded, f.Limits
 	}
 	if f.Asks != nil {
-		p.Methods, p.Challenge, p.MFA = f.Asks.Methods, f.Asks.Challenge, f.Asks.Challenge != ""
+		p.Methods, p.Challenge, p.MFA = f.Asks.Methods, f.Asks.Challenge, f.Code == "mfa_required"
 	}
 	return p
 }
