@@ -215,63 +215,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/auth/devices": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the devices that you have signed in on */
-        get: operations["get-auth-devices"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/auth/devices/trust": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Trust this device, or stop to
-         * @description An unusual sign-in on a trusted device isn't held for a code from the mailbox. It still takes the password, and the second factor of those who have one.
-         */
-        post: operations["post-auth-devices-trust"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/auth/devices/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Forget a device, and sign it out
-         * @description The next sign-in there is told by mail, as on a new device.
-         */
-        delete: operations["delete-auth-devices-by-id"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/auth/jwks": {
         parameters: {
             query?: never;
@@ -875,26 +818,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/auth/verify-sign-in": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Go on with an unusual sign-in
-         * @description Who signs in unusually and has no second factor gets 401 verification_required with a challenge, and a code by mail. It is good for ten minutes and five tries, in the browser that asked.
-         */
-        post: operations["post-auth-verify-sign-in"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/connections": {
         parameters: {
             query?: never;
@@ -1364,26 +1287,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/security/decisions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Explain how your sign-ins were judged
-         * @description Newest first, of the last 90 days. Every sign-in whose password, link or passkey was right is compared with those before it; each difference has a weight.
-         */
-        get: operations["get-security-decisions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/security/log": {
         parameters: {
             query?: never;
@@ -1396,6 +1299,26 @@ export interface paths {
          * @description Newest first. Every sign-in, refused attempt and change that concerns the person who asks, and nobody else's.
          */
         get: operations["get-security-log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/security/log.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download what happened to your account
+         * @description The newest 10,000 entries of the log as a table. The download is an entry itself.
+         */
+        get: operations["get-security-log-csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1866,20 +1789,6 @@ export interface components {
             message: string;
             success: boolean;
         };
-        AuthVerifyInBody: {
-            /** @description As verification_required answered it */
-            challenge: string;
-            /** @description Six digits, from the mail */
-            code: string;
-        };
-        Because: {
-            /** @description For people */
-            says: string;
-            /** @description For programs, such as new_country; new ones may come */
-            signal: string;
-            /** Format: int64 */
-            weight: number;
-        };
         Challenge: {
             /**
              * Format: int64
@@ -2073,11 +1982,6 @@ export interface components {
         DashboardBodySnapTradeStatusStruct: {
             connected: boolean;
         };
-        DecisionsOutBody: {
-            decisions: components["schemas"]["Explained"][];
-            /** Format: uuid */
-            nextCursor: string | null;
-        };
         DetailBody: {
             /** @enum {string} */
             access: "read" | "trade";
@@ -2116,9 +2020,6 @@ export interface components {
             /** @description Such as Linux; empty if unknown */
             os: string;
         };
-        DevicesOutBody: {
-            devices: components["schemas"]["SessionDeviceView"][];
-        };
         EditInputBody: {
             category?: string;
             merchant?: string;
@@ -2130,34 +2031,6 @@ export interface components {
              * @description How many sessions there were
              */
             ended: number;
-        };
-        Explained: {
-            /**
-             * @description By what somebody signed in
-             * @enum {string}
-             */
-            action: "password" | "link" | "passkey";
-            /** @description IP address it came from; empty if it isn't known */
-            address: string;
-            /** Format: date-time */
-            at: string;
-            /** @description Whether a session began */
-            begun: boolean;
-            /** @description Such as Firefox on Linux */
-            device: string;
-            /** Format: uuid */
-            id: string;
-            /** @enum {string} */
-            outcome: "allow" | "step_up" | "verify_email" | "block";
-            /** @description Where it came from; null if that isn't known */
-            place: components["schemas"]["Where"] | null;
-            /** @description The weightiest first; empty if nothing was unusual */
-            reasons: components["schemas"]["Because"][];
-            /**
-             * Format: int64
-             * @description The sum of the weights, at least 0
-             */
-            score: number;
         };
         Field: {
             message: string;
@@ -2503,7 +2376,7 @@ export interface components {
             type: string;
         };
         Problem: {
-            /** @description With mfa_required and verification_required: to be sent back with the proof */
+            /** @description With mfa_required: to be sent back with the proof */
             challenge?: string;
             /** @description What went wrong, for programs; stable */
             code: string;
@@ -2513,7 +2386,7 @@ export interface components {
             errors?: components["schemas"]["Field"][];
             /** @description The id of this request; quote it when asking for help */
             instance: string;
-            /** @description With mfa_required, step_up_required and verification_required: how it may be proven, the strongest first: passkey, totp, backup_code, password, email */
+            /** @description With mfa_required and step_up_required: how it may be proven, the strongest first: passkey, totp, backup_code, password */
             methods?: string[];
             /** @description With mfa_required: true */
             mfaRequired?: boolean;
@@ -2615,30 +2488,6 @@ export interface components {
             alreadyVerified?: boolean;
             message: string;
             success: boolean;
-        };
-        SessionDeviceView: {
-            /** @description Empty if unknown */
-            browser: string;
-            /**
-             * Format: date-time
-             * @description First sign-in on it
-             */
-            createdAt: string;
-            current: boolean;
-            /** Format: uuid */
-            id: string;
-            /** @description Where that was; null if it isn't known */
-            lastPlace: string | null;
-            /**
-             * Format: date-time
-             * @description Last sign-in on it
-             */
-            lastUsedAt: string;
-            /** @description Such as Firefox on Linux */
-            name: string;
-            /** @description Empty if unknown */
-            os: string;
-            trusted: boolean;
         };
         SessionView: {
             /** Format: date-time */
@@ -2915,9 +2764,6 @@ export interface components {
             /** @description Investments and crypto */
             investable: components["schemas"]["Amount"] | null;
             netWorth: components["schemas"]["Amount"] | null;
-        };
-        TrustInBody: {
-            trusted: boolean;
         };
         UndoneSummary: {
             /** Format: int64 */
@@ -3483,134 +3329,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Challenge"];
-                };
-            };
-            /** @description Too often; Retry-After says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed: a problem (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-auth-devices": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
-                "X-Mobile-App"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DevicesOutBody"];
-                };
-            };
-            /** @description Too often; Retry-After says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed: a problem (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-auth-devices-trust": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
-                "X-Mobile-App"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TrustInBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuthSaidBody"];
-                };
-            };
-            /** @description Too often; Retry-After says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed: a problem (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-auth-devices-by-id": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuthSaidBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -5051,52 +4769,6 @@ export interface operations {
             };
         };
     };
-    "post-auth-verify-sign-in": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
-                "X-Mobile-App"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AuthVerifyInBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SignedInBody"];
-                };
-            };
-            /** @description Too often; Retry-After says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed: a problem (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "list-connections": {
         parameters: {
             query?: never;
@@ -6250,48 +5922,6 @@ export interface operations {
             };
         };
     };
-    "get-security-decisions": {
-        parameters: {
-            query?: {
-                /** @description nextCursor of the page before */
-                cursor?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DecisionsOutBody"];
-                };
-            };
-            /** @description Too often; Retry-After says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed: a problem (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-security-log": {
         parameters: {
             query?: {
@@ -6314,6 +5944,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-security-log-csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description Too often; Retry-After says when to come back */
