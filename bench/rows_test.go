@@ -34,9 +34,9 @@ func BenchmarkRows(b *testing.B) {
 	}
 	whose := access.With(b.Context(), access.Actor{User: p.ID})
 	rows := []func(){
-		func() { row(b, whose, held, p) },
-		func() { row(b, whose, free, p) },
-		func() { row(b, b.Context(), free, p) },
+		func() { readRow(b, whose, held, p) },
+		func() { readRow(b, whose, free, p) },
+		func() { readRow(b, b.Context(), free, p) },
 	}
 	asked, read := make([][]time.Duration, len(nodes)), make([][]time.Duration, len(rows))
 	const turns = 300
@@ -68,8 +68,8 @@ func BenchmarkRows(b *testing.B) {
 	b.ReportMetric(us(read[1])/us(read[2]), "row:scoped/plain")
 }
 
-// row reads the row that the dashboard rests on.
-func row(b *testing.B, ctx context.Context, n *node, p identity.Person) {
+// readRow reads the row that the dashboard rests on.
+func readRow(b *testing.B, ctx context.Context, n *node, p identity.Person) {
 	b.Helper()
 	type wealth struct{ NetWorth, Assets, Debts string }
 	if _, err := postgres.One[wealth](ctx, n.pool, `
