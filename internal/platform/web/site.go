@@ -38,9 +38,13 @@ const noncePlace = "__CSP_NONCE__"
 // isn't served; the API works without it.
 func newSite(cfg Config) *site {
 	st := &site{files: map[string]*file{}}
-	st.strict = pagePolicy(nil, nil, true)
-	st.signin = pagePolicy(cfg.SignInScripts, cfg.SignInFrames, len(cfg.SignInScripts) == 0)
-	st.connect = pagePolicy(cfg.ConnectScripts, cfg.ConnectFrames, false)
+	st.strict = pagePolicy(nil, nil, "'none'")
+	types := "flint-worker" // names the file of the worker that makes proofs of work, and no other
+	if len(cfg.SignInScripts) > 0 {
+		types = ""
+	}
+	st.signin = pagePolicy(cfg.SignInScripts, cfg.SignInFrames, types)
+	st.connect = pagePolicy(cfg.ConnectScripts, cfg.ConnectFrames, "")
 	if cfg.Site == nil {
 		return st
 	}
@@ -257,8 +261,9 @@ func accepts(r *http.Request, encoding string) bool {
 // pagePolicy is the Content-Security-Policy of a page, with %NONCE% for styles
 // that the page injects. There is no unsafe-inline and no unsafe-eval anywhere.
 // Scripts are files of ours; where nobody else's run, text can't become one:
-// Trusted Types are demanded and no policy that could make them may be created.
-func pagePolicy(scripts, frames []string, trusted bool) string {
+// Trusted Types are demanded and no policy that could make them may be created
+// but those that types names; an empty one doesn't demand them.
+func pagePolicy(scripts, frames []string, types string) string {
 	join := func(first string, more []string) string { return strings.Join(append([]string{first}, more...), " ") }
 	frame := "'none'"
 	if len(frames) > 0 {
@@ -279,8 +284,8 @@ func pagePolicy(scripts, frames []string, trusted bool) string {
 		"frame-ancestors 'none'",
 		"form-action 'self'",
 	}
-	if trusted {
-		directives = append(directives, "require-trusted-types-for 'script'", "trusted-types 'none'")
+	if types != "" {
+		directives = append(directives, "require-trusted-types-for 'script'", "trusted-types "+types)
 	}
 	return strings.Join(directives, "; ")
 }

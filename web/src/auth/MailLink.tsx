@@ -1,6 +1,7 @@
 import { api, ask } from "../api/client"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
+import { Checkpoint } from "./Checkpoint"
 import { Heading } from "./Frame"
 import { FormProblem, Notice } from "./Notice"
 import { useSubmit } from "./useSubmit"
@@ -15,8 +16,9 @@ export default function MailLink({
   title: string
   children: string
 }) {
-  const { busy, error, answer, onSubmit } = useSubmit(({ email = "" }) =>
-    ask(api.POST(path, { body: { email: email.trim() } })),
+  const { busy, error, answer, onSubmit, check } = useSubmit(
+    ({ email = "" }, extra) => ask(api.POST(path, { body: { ...extra, email: email.trim() } })),
+    path === "/api/auth/magic-link" ? "link" : "reset",
   )
   return (
     <>
@@ -31,6 +33,7 @@ export default function MailLink({
       ) : (
         <form onSubmit={onSubmit} className="space-y-4">
           <FormProblem error={error} />
+          <Checkpoint check={check} />
           <Input
             label="E-mail"
             name="email"

@@ -4,6 +4,7 @@ import { passkeysWork, showPasskey } from "../api/passkeys"
 import { type ApiError, asApiError } from "../api/problem"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
+import { Checkpoint } from "./Checkpoint"
 import { destination } from "./destination"
 import { Heading } from "./Frame"
 import { FormProblem } from "./Notice"
@@ -11,11 +12,16 @@ import { asksMore, Onward } from "./Onward"
 import { useSubmit } from "./useSubmit"
 
 export function SignIn() {
-  const { busy, error, answer, onSubmit, reset } = useSubmit(async ({ email = "", password = "" }) => {
-    const signedIn = await ask(api.POST("/api/auth/login", { body: { email: email.trim(), password } }))
-    location.assign(destination(location.search))
-    return signedIn
-  })
+  const { busy, error, answer, onSubmit, reset, check } = useSubmit(
+    async ({ email = "", password = "" }, extra) => {
+      const signedIn = await ask(
+        api.POST("/api/auth/login", { body: { ...extra, email: email.trim(), password } }),
+      )
+      location.assign(destination(location.search))
+      return signedIn
+    },
+    "login",
+  )
   const [stopped, setStopped] = useState<ApiError>() // on the way in by a passkey
   const more = error ?? stopped
   if (asksMore(more)) {
@@ -35,6 +41,7 @@ export function SignIn() {
       </Heading>
       <form onSubmit={onSubmit} className="space-y-4">
         <FormProblem error={error} />
+        <Checkpoint check={check} />
         <Input
           label="E-mail"
           name="email"

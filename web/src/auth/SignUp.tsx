@@ -3,6 +3,7 @@ import { useState } from "react"
 import { api, ask } from "../api/client"
 import { Button } from "../ui/Button"
 import { Input } from "../ui/Field"
+import { Checkpoint } from "./Checkpoint"
 import { Heading, useApp } from "./Frame"
 import { NewPassword } from "./NewPassword"
 import { FormProblem, Notice } from "./Notice"
@@ -11,14 +12,17 @@ import { useSubmit } from "./useSubmit"
 export default function SignUp() {
   const [email, setEmail] = useState("")
   const [words, setWords] = useState<string[]>([]) // what a password mustn't be made of
-  const { busy, error, answer, onSubmit } = useSubmit(({ firstName = "", email = "", password = "" }) => {
-    setEmail(email.trim())
-    return ask(
-      api.POST("/api/auth/public-register", {
-        body: { firstName: firstName.trim(), email: email.trim(), password },
-      }),
-    )
-  })
+  const { busy, error, answer, onSubmit, check } = useSubmit(
+    ({ firstName = "", email = "", password = "" }, extra) => {
+      setEmail(email.trim())
+      return ask(
+        api.POST("/api/auth/public-register", {
+          body: { ...extra, firstName: firstName.trim(), email: email.trim(), password },
+        }),
+      )
+    },
+    "register",
+  )
   if (answer) return <Sent email={email} />
   return (
     <>
@@ -37,6 +41,7 @@ export default function SignUp() {
         className="space-y-4"
       >
         <FormProblem error={error} />
+        <Checkpoint check={check} />
         <Input
           label="First name"
           name="firstName"
@@ -66,7 +71,10 @@ export default function SignUp() {
 /** The same whether or not the address was known: the mail tells, to its owner alone. */
 function Sent({ email }: { email: string }) {
   const app = useApp()
-  const resend = useSubmit(() => ask(api.POST("/api/auth/resend-verification", { body: { email } })))
+  const resend = useSubmit(
+    (_, extra) => ask(api.POST("/api/auth/resend-verification", { body: { ...extra, email } })),
+    "resend",
+  )
   return (
     <>
       <span className="mb-5 inline-flex size-12 items-center justify-center rounded-xl bg-accent-soft text-accent">
@@ -79,6 +87,7 @@ function Sent({ email }: { email: string }) {
       <form onSubmit={resend.onSubmit} className="space-y-4">
         {resend.answer && <Notice tone="good">{resend.answer.message || "Sent again."}</Notice>}
         <FormProblem error={resend.error} />
+        <Checkpoint check={resend.check} />
         {app?.demo && (
           <a
             href={app.demo.inboxUrl}

@@ -3,6 +3,7 @@ import { api, ask } from "../api/client"
 import { type ApiError, asApiError } from "../api/problem"
 import { Button, buttonClass, Spinner } from "../ui/Button"
 import { Input } from "../ui/Field"
+import { Checkpoint } from "./Checkpoint"
 import { Heading } from "./Frame"
 import { fragment } from "./fragment"
 import { FormProblem, Notice } from "./Notice"
@@ -47,8 +48,10 @@ export default function Verify() {
 }
 
 function Resend() {
-  const { busy, error, answer, onSubmit } = useSubmit(({ email = "" }) =>
-    ask(api.POST("/api/auth/resend-verification", { body: { email: email.trim() } })),
+  const { busy, error, answer, onSubmit, check } = useSubmit(
+    ({ email = "" }, extra) =>
+      ask(api.POST("/api/auth/resend-verification", { body: { ...extra, email: email.trim() } })),
+    "resend",
   )
   if (answer)
     return (
@@ -57,6 +60,7 @@ function Resend() {
   return (
     <form onSubmit={onSubmit} className="space-y-4">
       <FormProblem error={error} />
+      <Checkpoint check={check} />
       <Input
         label="Your e-mail"
         name="email"
