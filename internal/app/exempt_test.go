@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -47,6 +49,25 @@ func TestExemptionsAreExact(t *testing.T) {
 	for door, exempt := range listed {
 		if exempt && !doors[door] {
 			t.Errorf("%s is exempt, but no such door is there", door)
+		}
+	}
+}
+
+// TestD22ReadingALogOutAddressDoesNothing: the predecessor signed people out when
+// any page made their browser load that address as a picture.
+func TestD22ReadingALogOutAddressDoesNothing(t *testing.T) {
+	server, err := app.Describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := server.Handler()
+	for _, path := range []string{"/api/auth/logout", "/api/logout", "/api/login"} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://localhost:8080"+path, nil)
+		r.Header.Set("Cookie", "accessToken=x; refreshToken=y")
+		h.ServeHTTP(w, r)
+		if w.Code < 400 || len(w.Result().Cookies()) != 0 || w.Header().Get("Clear-Site-Data") != "" {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
 		}
 	}
 }
