@@ -22,6 +22,7 @@ import (
 // act is recorded as theirs, in the security log of the person concerned.
 type userCmd struct {
 	Create   userCreate   `cmd:"" help:"Open an account and mail a link to choose its password."`
+	Import   userImport   `cmd:"" help:"Open the accounts of a file from another system, whose people keep their passwords."`
 	Disable  userDisable  `cmd:"" help:"Keep somebody from signing in, and sign them out everywhere."`
 	ResetMFA userResetMFA `cmd:"" name:"reset-mfa" help:"Remove all second factors of somebody who has lost them, after a day in which they can object. Make sure first that it is them."`
 	Role     userRole     `cmd:"" help:"Make somebody an administrator, or take that away. It takes FLINT_ADMINS and a second factor too."`

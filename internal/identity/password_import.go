@@ -25,24 +25,39 @@ type Immigrant struct {
 	Confirmed bool // the other system knew that the address is theirs
 }
 
+// Check reports what would keep n from being imported, but for an address that is
+// known. It returns the address as it would be stored.
+func (n Immigrant) Check(tier access.Tier) (email string, err error) {
+	email, _, err = n.clean(tier)
+	return email, err
+}
+
+func (n Immigrant) clean(tier access.Tier) (email, name string, err error) {
+	email, emailErr := CanonicalEmail(n.Email)
+	name, nameErr := cleanName(n.FirstName)
+	if err := errors.Join(emailErr, nameErr); err != nil {
+		return "", "", err
+	}
+	if !tier.Valid() {
+		return "", "", fault.BadField("tier", "must be free, basic, pro or premium")
+	}
+	if err := checkHash(n.Hash); err != nil {
+		return "", "", fault.Because(fault.BadField("hash", "must be a bcrypt hash, or a scrypt, PBKDF2 or Argon2id one as a PHC string, of bearable cost"), err)
+	}
+	return email, name, nil
+}
+
 // Import stores an immigrant on behalf of actor, an operator. They sign in with
 // the password that they have; that first sign-in replaces the hash by one of
 // ours. If the address is known it returns ErrKnown. No mail leaves.
 func (s *Service) Import(ctx context.Context, actor access.Actor, n Immigrant, tier access.Tier) (Person, error) {
 	ctx = postgres.AsSystem(ctx, "an operator brings somebody who may be known already")
-	email, emailErr := CanonicalEmail(n.Email)
-	name, nameErr := cleanName(n.FirstName)
-	if err := errors.Join(emailErr, nameErr); err != nil {
+	email, name, err := n.clean(tier)
+	if err != nil {
 		return Person{}, err
 	}
-	if !tier.Valid() {
-		return Person{}, fault.BadField("tier", "must be free, basic, pro or premium")
-	}
-	if err := checkHash(n.Hash); err != nil {
-		return Person{}, fault.Because(fault.BadField("hash", "must be a bcrypt hash, or a scrypt, PBKDF2 or Argon2id one as a PHC string, of bearable cost"), err)
-	}
 	p := Person{ID: id.New[id.User](), Email: email, FirstName: name, Tier: tier, CreatedAt: s.now()}
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := insertPerson(ctx, tx, p, chosen{hash: n.Hash.Reveal()}); err != nil {
 			return fmt.Errorf("store person: %w", err)
 		}
