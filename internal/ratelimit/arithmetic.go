@@ -31,7 +31,7 @@ type Quota struct {
 	bucket    bool
 }
 
-// String says l for people, and for the keys of stores.
+// String says l for people.
 func (l Limit) String() string {
 	var parts []string
 	for _, w := range l.Windows {

@@ -99,7 +99,7 @@ func TestDecisionsAreThoseOfTheObviousWay(t *testing.T) {
 			if rapid.Bool().Draw(t, "one caller") {
 				other = ann
 			}
-			takeA, takeB := takeOf(ann, "a"+a.limit.String(), a.limit), takeOf(other, "b"+b.limit.String(), b.limit)
+			takeA, takeB := takeOf(ann, fmt.Sprint("a", a.limit.Windows, a.limit.Bucket), a.limit), takeOf(other, fmt.Sprint("b", b.limit.Windows, b.limit.Bucket), b.limit)
 			for range rapid.IntRange(1, 80).Draw(t, "steps") {
 				c.pass(time.Duration(rapid.SampledFrom([]int{0, 0, 1, 7, 100, 999, 1000, 5003, 20000}).Draw(t, "pass")) * time.Millisecond)
 				takes, want := []ratelimit.Take{takeA}, a.allows(c.now())

@@ -82,7 +82,7 @@ func newRule(p Policy) *rule {
 	r := &rule{Policy: p, limits: map[access.Tier]numbers{}}
 	for _, t := range tiers {
 		limit := p.Limit(t)
-		sum := sha256.Sum256([]byte(limit.String()))
+		sum := sha256.Sum256(fmt.Append(nil, limit.Windows, limit.Bucket)) // every digit; String rounds
 		r.limits[t] = numbers{limit, p.Name + ":" + hex.EncodeToString(sum[:4])}
 	}
 	return r

@@ -28,7 +28,7 @@ type Take struct {
 
 // Key names what is counted and for whom.
 type Key struct {
-	Rule string // policy and a version of its numbers: "login:5a1f09c2"
+	Rule string // policy and a version of its numbers, which it stands for: "login:5a1f09c2"
 	Kind byte   // of ID: address, user, identifier
 	ID   [16]byte
 }
