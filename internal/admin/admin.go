@@ -31,6 +31,7 @@ import (
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/postgres"
+	"flint/internal/risk"
 	"flint/internal/session"
 )
 
@@ -46,6 +47,7 @@ type Config struct {
 	Pool     *pgxpool.Pool
 	People   *identity.Service
 	Sessions *session.Service
+	Risk     *risk.Service    // nil: nothing is judged
 	Now      func() time.Time // default: time.Now
 }
 
@@ -66,7 +68,8 @@ func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
 type Account struct {
 	identity.Person
 	Role     access.Role
-	Sessions int // live ones; of a single account only
+	Sessions int              // live ones; of a single account only, as are
+	Judged   []risk.Explained // the latest decisions about its sign-ins
 }
 
 // Query is what staff look for.
@@ -106,6 +109,10 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, user id.User) (Ac
 		}
 		return audit.Record(ctx, tx, s.now(), audit.Entry{Actor: actor, Subject: user, Verb: "account.look", Object: user.String()})
 	})
+	if err != nil {
+		return a, err
+	}
+	a.Judged, err = s.cfg.Risk.Decisions(ctx, user, id.Decision{}, 20)
 	return a, err
 }
 

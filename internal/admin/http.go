@@ -9,6 +9,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/web"
+	"flint/internal/risk"
 )
 
 // account is somebody as staff see them, built field by field: no balance, no
@@ -52,7 +53,8 @@ type oneIn struct {
 type oneOut struct {
 	Body struct {
 		account
-		Sessions int `json:"sessions" doc:"How many live ones there are"`
+		Sessions  int              `json:"sessions" doc:"How many live ones there are"`
+		Decisions []risk.Explained `json:"decisions" doc:"The latest about sign-ins, with their reasons"`
 	}
 }
 
@@ -106,7 +108,7 @@ func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, look("/api/admin/users/{id}", "See how somebody's account stands, without what they own"), func(ctx context.Context, in *oneIn) (*oneOut, error) {
 		a, err := s.Get(ctx, access.From(ctx), in.ID)
 		out := &oneOut{}
-		out.Body.account, out.Body.Sessions = accountOf(a), a.Sessions
+		out.Body.account, out.Body.Sessions, out.Body.Decisions = accountOf(a), a.Sessions, a.Judged
 		return out, err
 	})
 	web.Handle(api, act("/api/admin/users/{id}/tier", "Change somebody's plan"), func(ctx context.Context, in *tierIn) (*struct{}, error) {

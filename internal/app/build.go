@@ -168,7 +168,7 @@ func (a *App) people(g ground) (err error) {
 		return err
 	}
 	a.programs = apikey.New(apikey.Config{Pool: g.pool, People: a.Identity, Now: g.now})
-	a.staff = admin.New(admin.Config{Pool: g.pool, People: a.Identity, Sessions: a.Sessions, Now: g.now})
+	a.staff = admin.New(admin.Config{Pool: g.pool, People: a.Identity, Sessions: a.Sessions, Risk: a.Risk, Now: g.now})
 	return nil
 }
 

@@ -215,6 +215,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the devices that you have signed in on */
+        get: operations["get-auth-devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/devices/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trust this device, or stop to
+         * @description An unusual sign-in on a trusted device isn't held for a code from the mailbox. It still takes the password, and the second factor of those who have one.
+         */
+        post: operations["post-auth-devices-trust"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget a device, and sign it out
+         * @description The next sign-in there is told by mail, as on a new device.
+         */
+        delete: operations["delete-auth-devices-by-id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/jwks": {
         parameters: {
             query?: never;
@@ -818,6 +875,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/verify-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on with an unusual sign-in
+         * @description Who signs in unusually and has no second factor gets 401 verification_required with a challenge, and a code by mail. It is good for ten minutes and five tries, in the browser that asked.
+         */
+        post: operations["post-auth-verify-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/connections": {
         parameters: {
             query?: never;
@@ -1279,6 +1356,26 @@ export interface paths {
         };
         /** See totals by kind */
         get: operations["get-portfolio-summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/security/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain how your sign-ins were judged
+         * @description Newest first, of the last 90 days. Every sign-in whose password, link or passkey was right is compared with those before it; each difference has a weight.
+         */
+        get: operations["get-security-decisions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1789,6 +1886,20 @@ export interface components {
             message: string;
             success: boolean;
         };
+        AuthVerifyInBody: {
+            /** @description As verification_required answered it */
+            challenge: string;
+            /** @description Six digits, from the mail */
+            code: string;
+        };
+        Because: {
+            /** @description For people */
+            says: string;
+            /** @description For programs, such as new_country; new ones may come */
+            signal: string;
+            /** Format: int64 */
+            weight: number;
+        };
         Challenge: {
             /**
              * Format: int64
@@ -1982,6 +2093,11 @@ export interface components {
         DashboardBodySnapTradeStatusStruct: {
             connected: boolean;
         };
+        DecisionsOutBody: {
+            decisions: components["schemas"]["Explained"][];
+            /** Format: uuid */
+            nextCursor: string | null;
+        };
         DetailBody: {
             /** @enum {string} */
             access: "read" | "trade";
@@ -2020,6 +2136,9 @@ export interface components {
             /** @description Such as Linux; empty if unknown */
             os: string;
         };
+        DevicesOutBody: {
+            devices: components["schemas"]["SessionDeviceView"][];
+        };
         EditInputBody: {
             category?: string;
             merchant?: string;
@@ -2031,6 +2150,34 @@ export interface components {
              * @description How many sessions there were
              */
             ended: number;
+        };
+        Explained: {
+            /**
+             * @description By what somebody signed in
+             * @enum {string}
+             */
+            action: "password" | "link" | "passkey";
+            /** @description IP address it came from; empty if it isn't known */
+            address: string;
+            /** Format: date-time */
+            at: string;
+            /** @description Whether a session began */
+            begun: boolean;
+            /** @description Such as Firefox on Linux */
+            device: string;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            outcome: "allow" | "step_up" | "verify_email" | "block";
+            /** @description Where it came from; null if that isn't known */
+            place: components["schemas"]["Where"] | null;
+            /** @description The weightiest first; empty if nothing was unusual */
+            reasons: components["schemas"]["Because"][];
+            /**
+             * Format: int64
+             * @description The sum of the weights, at least 0
+             */
+            score: number;
         };
         Field: {
             message: string;
@@ -2220,6 +2367,8 @@ export interface components {
             name: string;
         };
         OneOutBody: {
+            /** @description The latest about sign-ins, with their reasons */
+            decisions: components["schemas"]["Explained"][];
             /**
              * Format: int64
              * @description How many live ones there are
@@ -2376,7 +2525,7 @@ export interface components {
             type: string;
         };
         Problem: {
-            /** @description With mfa_required: to be sent back with the proof */
+            /** @description With mfa_required and verification_required: to be sent back with the proof */
             challenge?: string;
             /** @description What went wrong, for programs; stable */
             code: string;
@@ -2386,7 +2535,7 @@ export interface components {
             errors?: components["schemas"]["Field"][];
             /** @description The id of this request; quote it when asking for help */
             instance: string;
-            /** @description With mfa_required and step_up_required: how it may be proven, the strongest first: passkey, totp, backup_code, password */
+            /** @description With mfa_required, step_up_required and verification_required: how it may be proven, the strongest first: passkey, totp, backup_code, password, email */
             methods?: string[];
             /** @description With mfa_required: true */
             mfaRequired?: boolean;
@@ -2488,6 +2637,30 @@ export interface components {
             alreadyVerified?: boolean;
             message: string;
             success: boolean;
+        };
+        SessionDeviceView: {
+            /** @description Empty if unknown */
+            browser: string;
+            /**
+             * Format: date-time
+             * @description First sign-in on it
+             */
+            createdAt: string;
+            current: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description Where that was; null if it isn't known */
+            lastPlace: string | null;
+            /**
+             * Format: date-time
+             * @description Last sign-in on it
+             */
+            lastUsedAt: string;
+            /** @description Such as Firefox on Linux */
+            name: string;
+            /** @description Empty if unknown */
+            os: string;
+            trusted: boolean;
         };
         SessionView: {
             /** Format: date-time */
@@ -2764,6 +2937,9 @@ export interface components {
             /** @description Investments and crypto */
             investable: components["schemas"]["Amount"] | null;
             netWorth: components["schemas"]["Amount"] | null;
+        };
+        TrustInBody: {
+            trusted: boolean;
         };
         UndoneSummary: {
             /** Format: int64 */
@@ -3329,6 +3505,134 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Challenge"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-auth-devices": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicesOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-auth-devices-trust": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSaidBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-auth-devices-by-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSaidBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -4769,6 +5073,52 @@ export interface operations {
             };
         };
     };
+    "post-auth-verify-sign-in": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthVerifyInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-connections": {
         parameters: {
             query?: never;
@@ -5900,6 +6250,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SummaryOutputBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-security-decisions": {
+        parameters: {
+            query?: {
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionsOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
