@@ -21,6 +21,7 @@ type cli struct {
 	User    userCmd    `cmd:"" help:"Look after people's accounts, as an operator."`
 	Session sessionCmd `cmd:"" help:"Look after what signs people in, as an operator."`
 	Sandbox sandboxCmd `cmd:"" help:"Run the providers' far end alone: Teller, SnapTrade, ECB rates and a mail inbox."`
+	Risk    riskCmd    `cmd:"" help:"Look at how unusual sign-ins are judged."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the API description (OpenAPI 3.1)."`
 	Routes  routesCmd  `cmd:"" help:"Print every route: method, path, what it needs, its limit."`
 	Limits  limitsCmd  `cmd:"" help:"Print the rate limits."`

@@ -146,7 +146,8 @@ func score(f facts) (int, []Reason) {
 	}
 	if len(f.past) > 0 {
 		see("new_network", f.network != "" && f.none(func(p Past) bool { return p.Network == f.network }))
-		see("new_system", f.none(func(p Past) bool { return device.Of(p.Agent).OS == device.Of(f.Agent).OS }))
+		system := device.Of(f.Agent).OS
+		see("new_system", f.none(func(p Past) bool { return p.Agent == f.Agent || device.Of(p.Agent).OS == system }))
 		see("new_country", f.newCountry())
 		see("impossible_travel", f.impossible())
 		see("unusual_hour", f.unusualHour())
