@@ -1,10 +1,11 @@
 // Starts a demo of its own for a journey, with nothing kept from an earlier one.
-import { spawn } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 
 const binary = process.env.FLINT ?? fileURLToPath(new URL("../../bin/flint", import.meta.url))
 
@@ -14,6 +15,8 @@ const binary = process.env.FLINT ?? fileURLToPath(new URL("../../bin/flint", imp
  * @property {string} loginUrl  signs the demo's owner in, once
  * @property {string} email     the owner
  * @property {string} password
+ * @property {string} database  where its data is
+ * @property {string} state     the folder that it keeps
  * @property {string} sandbox   control site of the simulated providers
  * @property {() => Promise<void>} stop
  */
@@ -48,7 +51,7 @@ export async function startFlint() {
     rmSync(state, { recursive: true, force: true })
   }
   try {
-    return { ...(await ready), stop }
+    return { ...(await ready), state, stop }
   } catch (error) {
     await stop()
     throw error
@@ -65,4 +68,16 @@ export async function control(demo, path, order) {
   const body = await answer.json()
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${JSON.stringify(body)}`)
   return body
+}
+
+/** Runs a command of an operator against the demo. @param {Demo} demo @param {...string} args */
+export async function operator(demo, ...args) {
+  const env = {
+    ...process.env,
+    DATABASE_URL: demo.database,
+    FLINT_ORIGIN: demo.url,
+    FLINT_STATE: demo.state,
+    FLINT_ADMINS: "staff@flint.example",
+  }
+  return promisify(execFile)(binary, args, { env })
 }

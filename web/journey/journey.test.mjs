@@ -6,6 +6,7 @@ import { launch, open } from "./browser.mjs"
 import { theDoor } from "./door.mjs"
 import { startFlint } from "./flint.mjs"
 import { keyboardTour } from "./keyboard.mjs"
+import { looking } from "./look.mjs"
 import { everyPageLooksRight } from "./looks.mjs"
 import { newcomer } from "./newcomer.mjs"
 import { proving } from "./proofs.mjs"
@@ -59,4 +60,5 @@ describe("An account in a browser", { timeout: 600_000 }, () => {
 
   it("proves who one is, makes a key, and changes its address", () => proving(browser, demo))
   it("secures an account", () => securing(browser, demo))
+  it("lets support look, until its owner stops it", () => looking(browser, demo))
 })

@@ -147,4 +147,9 @@ async function logTells(page, demo) {
   const before = await log.getByRole("listitem").count()
   await page.getByRole("button", { name: "Show earlier" }).click()
   await log.getByRole("listitem").nth(before).waitFor()
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Download the log (CSV)" }).click(),
+  ])
+  assert.equal(file.suggestedFilename(), "flint-security-log.csv")
 }

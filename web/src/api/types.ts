@@ -37,6 +37,9 @@ export type ApiKey = Answer<"/api/keys">["keys"][number]
 /** A key that was just made, with the secret that is never shown again. */
 export type MadeKey = paths["/api/keys"]["post"]["responses"][201]["content"]["application/json"]
 export type Session = Answer<"/api/auth/sessions">["sessions"][number]
+export type KnownDevice = Answer<"/api/auth/devices">["devices"][number]
+/** How a sign-in was judged, and why. */
+export type RiskDecision = Answer<"/api/security/decisions">["decisions"][number]
 export type SecurityEvent = Answer<"/api/security/log">["entries"][number]
 export type SecurityArea = SecurityEvent["area"]
 

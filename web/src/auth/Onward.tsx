@@ -3,6 +3,7 @@ import type { ApiError } from "../api/problem"
 
 const steps = {
   mfa_required: lazy(() => import("./SecondStep")),
+  verification_required: lazy(() => import("./VerifySignIn")),
 }
 
 type Refusal = ApiError & { code: keyof typeof steps }

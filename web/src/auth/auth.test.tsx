@@ -100,6 +100,35 @@ describe("a lost second step", () => {
   })
 })
 
+describe("a sign-in that looks unlike its owner", () => {
+  const held = () => {
+    const r = new Refusal(401, { code: "verification_required", detail: "Look in your inbox." })
+    return Object.assign(r, { body: { ...r.body, challenge: "vc_1" } })
+  }
+  it("waits for the mailed code, also after the second step", async () => {
+    const asked = new Refusal(401, { code: "mfa_required", detail: "Now the second step." })
+    Object.assign(asked.body, { challenge: "ch_1", methods: ["totp"] })
+    const { calls } = serve({
+      "GET /api/app": theApp,
+      "POST /api/auth/link": asked,
+      "POST /api/auth/mfa/challenge": held(),
+      "POST /api/auth/verify-sign-in": new Refusal(401, {
+        code: "verification_wrong",
+        detail: "That code isn't right.",
+      }),
+    })
+    render(<Auth path="/signin/link" />)
+    await userEvent.type(await screen.findByLabelText("Six-digit code"), "123456")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+    const code = await screen.findByLabelText("Code from the mail")
+    await userEvent.type(code, "654 321")
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }))
+    expect(await screen.findByRole("alert")).toHaveTextContent("isn't right")
+    expect(JSON.parse(calls.at(-1)?.body ?? "{}")).toEqual({ challenge: "vc_1", code: "654321" })
+    expect(calls.some((c) => c.path === "/api/auth/refresh")).toBe(false)
+  })
+})
+
 describe("a mailed link", () => {
   it.each([
     ["/undo-email-change", "Undo the change"],

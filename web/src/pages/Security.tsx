@@ -8,6 +8,8 @@ import { PageHead } from "../ui/PageHead"
 import { Empty, Failed, RowSkeletons } from "../ui/States"
 import { Authenticator } from "./security/Authenticator"
 import { BackupCodes } from "./security/BackupCodes"
+import { Decisions } from "./security/Decisions"
+import { Devices } from "./security/Devices"
 import { Email } from "./security/Email"
 import { Keys } from "./security/Keys"
 import { Passkeys } from "./security/Passkeys"
@@ -29,10 +31,14 @@ export default function Security() {
         <div className="space-y-5">
           <Ways />
           <Sessions />
+          <Devices />
           <Keys />
           <Support />
         </div>
-        <SecurityLog />
+        <div className="space-y-5">
+          <SecurityLog />
+          <Decisions />
+        </div>
       </div>
     </StepUp>
   )

@@ -1,15 +1,19 @@
 import { useInfiniteQuery } from "@tanstack/react-query"
-import { Activity, CircleUserRound, Database, LogIn, Plug } from "lucide-react"
+import { Activity, CircleUserRound, Database, FileDown, LogIn, Plug } from "lucide-react"
 import { type ReactNode, useState } from "react"
+import { api, ask } from "../../api/client"
+import { asApiError } from "../../api/problem"
 import type { SecurityArea, SecurityEvent } from "../../api/types"
 import { when } from "../../format/dates"
-import { Button } from "../../ui/Button"
+import { Button, IconButton } from "../../ui/Button"
 import { Card } from "../../ui/Card"
 import { Select } from "../../ui/Field"
 import { Pill } from "../../ui/Pill"
 import { Failed, RowSkeletons } from "../../ui/States"
+import { useSay } from "../../ui/Toasts"
 import * as queries from "./queries"
 import { Row } from "./Row"
+import { useGuard } from "./StepUp"
 
 const areas: { value: SecurityArea; text: string; icon: ReactNode }[] = [
   { value: "sign-in", text: "Sign-ins", icon: <LogIn /> },
@@ -30,20 +34,23 @@ export function SecurityLog() {
       title="Security log"
       flush
       aside={
-        <Select
-          small
-          label="Show"
-          hideLabel
-          value={area ?? ""}
-          onChange={(e) => setArea(areas.find((a) => a.value === e.target.value)?.value)}
-        >
-          <option value="">Everything</option>
-          {areas.map((a) => (
-            <option key={a.value} value={a.value}>
-              {a.text}
-            </option>
-          ))}
-        </Select>
+        <span className="flex items-center gap-1">
+          <Download />
+          <Select
+            small
+            label="Show"
+            hideLabel
+            value={area ?? ""}
+            onChange={(e) => setArea(areas.find((a) => a.value === e.target.value)?.value)}
+          >
+            <option value="">Everything</option>
+            {areas.map((a) => (
+              <option key={a.value} value={a.value}>
+                {a.text}
+              </option>
+            ))}
+          </Select>
+        </span>
       }
     >
       {error && !data ? (
@@ -70,6 +77,36 @@ export function SecurityLog() {
       )}
     </Card>
   )
+}
+
+/** The whole log as a file, for who has proven that it's them. */
+function Download() {
+  const guard = useGuard()
+  const say = useSay()
+  const [busy, setBusy] = useState(false)
+  const download = async () => {
+    setBusy(true)
+    try {
+      save(await guard(() => ask(api.GET("/api/security/log.csv", { parseAs: "blob" }))))
+    } catch (e) {
+      say(asApiError(e).message, { bad: true })
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <IconButton name="Download the log (CSV)" disabled={busy} onClick={() => void download()}>
+      <FileDown />
+    </IconButton>
+  )
+}
+
+function save(file: Blob): void {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(file)
+  link.download = "flint-security-log.csv"
+  link.click()
+  URL.revokeObjectURL(link.href)
 }
 
 /** Who did it, where it wasn't the reader; nobody says so of what happens by itself. */

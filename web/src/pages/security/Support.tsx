@@ -66,8 +66,8 @@ export function Support() {
                   Take it back
                 </Button>
               ) : (
-                <Button writes size="sm" onClick={() => setOpen(true)} aria-label="Let support look">
-                  Let them look
+                <Button writes size="sm" onClick={() => setOpen(true)}>
+                  Let support look
                 </Button>
               )
             }

@@ -14,6 +14,24 @@ export const sessions = queryOptions({
   queryFn: async ({ signal }) => (await ask(api.GET("/api/auth/sessions", { signal }))).sessions ?? [],
 })
 
+export const devices = queryOptions({
+  queryKey: ["security", "devices"],
+  queryFn: async ({ signal }) => (await ask(api.GET("/api/auth/devices", { signal }))).devices,
+})
+
+export const decisions = infiniteQueryOptions({
+  queryKey: ["security", "decisions"],
+  initialPageParam: "",
+  queryFn: ({ signal, pageParam }) =>
+    ask(
+      api.GET("/api/security/decisions", {
+        signal,
+        params: { query: { limit: 50, ...(pageParam ? { cursor: pageParam } : {}) } },
+      }),
+    ),
+  getNextPageParam: (page) => page.nextCursor || undefined,
+})
+
 export const keys = queryOptions({
   queryKey: ["security", "keys"],
   queryFn: ({ signal }) => ask(api.GET("/api/keys", { signal })),

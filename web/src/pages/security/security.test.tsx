@@ -1,7 +1,7 @@
 import { screen, within } from "@testing-library/react"
 import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
-import type { ApiKey, Factors, Session } from "../../api/types"
+import type { ApiKey, Factors, KnownDevice, RiskDecision, Session } from "../../api/types"
 import { household, Refusal, renderAt, serve, theUser } from "../../testing/render"
 import { inFours } from "./Authenticator"
 import { codesFile } from "./BackupCodes"
@@ -39,6 +39,8 @@ function secure(over: Record<string, unknown> = {}) {
       },
       "GET /api/security/log": { entries: [], nextCursor: null },
       "GET /api/keys": { keys: [], allowed: true },
+      "GET /api/auth/devices": { devices: [] },
+      "GET /api/security/decisions": { decisions: [], nextCursor: null },
       ...over,
     }),
   )
@@ -141,6 +143,71 @@ function aKey(o: Partial<ApiKey> = {}): ApiKey {
     ...o,
   }
 }
+
+describe("devices we know", () => {
+  const laptop: KnownDevice = {
+    id: "d1",
+    name: "Safari on macOS",
+    browser: "Safari",
+    os: "macOS",
+    createdAt: "2026-11-01T10:00:00Z",
+    lastUsedAt: new Date().toISOString(),
+    lastPlace: "France",
+    current: true,
+    trusted: false,
+  }
+  it("can be trusted where one sits, and forgotten elsewhere", async () => {
+    const { calls } = secure({
+      "GET /api/auth/devices": {
+        devices: [{ ...laptop, id: "d2", name: "Old phone", current: false }, laptop],
+      },
+      "POST /api/auth/devices/trust": { success: true, message: "This device is trusted." },
+      "DELETE /api/auth/devices/d2": { success: true, message: "That device is forgotten." },
+    })
+    renderAt("/settings/security")
+    const list = await screen.findByRole("list", { name: "Devices we know" })
+    const [here, there] = within(list).getAllByRole("listitem")
+    expect(here).toHaveTextContent("Safari on macOSthis device")
+    expect(here).toHaveTextContent("France")
+    await userEvent.click(within(here as HTMLElement).getByRole("button", { name: "Trust it" }))
+    expect(JSON.parse(calls.find((c) => c.path.endsWith("/trust"))?.body ?? "{}")).toEqual({ trusted: true })
+    await userEvent.click(within(there as HTMLElement).getByRole("button", { name: "Forget Old phone" }))
+    const sure = await screen.findByRole("alertdialog", { name: "Forget Old phone?" })
+    await userEvent.click(within(sure).getByRole("button", { name: "Forget it" }))
+    expect(calls.some((c) => c.method === "DELETE" && c.path === "/api/auth/devices/d2")).toBe(true)
+  })
+})
+
+describe("why we asked", () => {
+  it("gives the reasons in words, and leaves out who was let in as they are", async () => {
+    const decision: RiskDecision = {
+      id: "r1",
+      at: new Date().toISOString(),
+      action: "password",
+      outcome: "verify_email",
+      score: 60,
+      place: { country: "BR", name: "Brazil" },
+      device: "Chrome on Windows",
+      address: "192.0.2.9",
+      begun: false,
+      reasons: [
+        { signal: "new_country", weight: 40, says: "It came from a country that you never signed in from." },
+      ],
+    }
+    secure({
+      "GET /api/security/decisions": {
+        decisions: [decision, { ...decision, id: "r2", outcome: "allow", reasons: [] }],
+        nextCursor: null,
+      },
+    })
+    renderAt("/settings/security")
+    const list = await screen.findByRole("list", { name: "Why we asked" })
+    expect(within(list).getByText(/a country that you never signed in from/)).toBeInTheDocument()
+    expect(list).toHaveTextContent("Mailed a code")
+    expect(list).toHaveTextContent("Brazil")
+    expect(list).not.toHaveTextContent("Let in")
+  })
+})
 
 describe("API keys", () => {
   it("are shown once, when they are made", async () => {
