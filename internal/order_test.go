@@ -36,12 +36,16 @@ var order = []string{
 	"internal/platform/web/webtest",
 	"internal/platform/queue",
 	"internal/platform/outbound",
+	"internal/platform/vault",
+	"internal/platform/aws",
 	"internal/platform/mail",
 	"internal/platform/mail/mailtest",
 
-	"internal/envelope",  // seal and open
-	"internal/audit",     // what was done, by whom
-	"internal/ratelimit", // how often
+	"internal/envelope", // seal and open
+	"internal/envelope/envelopetest",
+	"internal/audit",      // what was done, by whom
+	"internal/audit/tlog", // proof that nobody changed it
+	"internal/ratelimit",  // how often
 
 	"internal/provider/teller",
 	"internal/provider/snaptrade",

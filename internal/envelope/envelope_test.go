@@ -10,18 +10,17 @@ import (
 	"sync"
 	"testing"
 
+	"flint/internal/config"
 	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/fault"
 	"flint/internal/id"
+	"flint/internal/platform/postgres/pgtest"
 )
 
 func ring(t testing.TB) *envelope.Keys {
 	t.Helper()
-	k, err := envelope.OpenRing(filepath.Join(t.TempDir(), "state", "ring.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return envelopetest.New(t, pgtest.New(t))
 }
 
 func seal(t testing.TB, k *envelope.Keys, ref envelope.Ref, plain string) []byte {
@@ -141,22 +140,24 @@ func TestMacDependsOnKeyPurposeAndData(t *testing.T) {
 func TestTheRingIsMadeOnceAndKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deep", "er", "ring.json")
-	keys := make([]*envelope.Keys, 16)
+	rings := make([]*envelope.Ring, 16)
 	var wg sync.WaitGroup
-	for i := range keys {
+	for i := range rings {
 		wg.Go(func() {
-			k, err := envelope.OpenRing(path)
+			r, err := envelope.OpenRing(path, config.Secret{})
 			if err != nil {
 				t.Error(err)
 			}
-			keys[i] = k
+			rings[i] = r
 		})
 	}
 	wg.Wait()
-	ref := envelope.Ref{Place: "p", Row: "r"}
-	sealed := seal(t, keys[0], ref, "x")
-	for i, k := range keys {
-		if _, err := k.Open(t.Context(), ref, sealed); err != nil {
+	wrapped, err := rings[0].Wrap(t.Context(), []byte("key"), []byte("bound"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range rings {
+		if got, err := r.Unwrap(t.Context(), wrapped, []byte("bound")); err != nil || string(got) != "key" {
 			t.Errorf("opener %d has other keys: %v", i, err)
 		}
 	}
@@ -173,14 +174,14 @@ func TestTheRingIsMadeOnceAndKept(t *testing.T) {
 func TestARingThatOthersCanReadIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ring.json")
-	if _, err := envelope.OpenRing(path); err != nil {
+	if _, err := envelope.OpenRing(path, config.Secret{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o644, 0o610} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		_, err := envelope.OpenRing(path)
+		_, err := envelope.OpenRing(path, config.Secret{})
 		if err == nil || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("mode %v: error %v", mode, err)
 		}
@@ -188,7 +189,7 @@ func TestARingThatOthersCanReadIsRefused(t *testing.T) {
 	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := envelope.OpenRing(path); err != nil {
+	if _, err := envelope.OpenRing(path, config.Secret{}); err != nil {
 		t.Errorf("a read-only ring is fine: %v", err)
 	}
 }
@@ -203,7 +204,7 @@ func TestDamagedRingsAreNeverReplaced(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := envelope.OpenRing(path)
+		_, err := envelope.OpenRing(path, config.Secret{})
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: error %v must name the file and not quote it", name, err)
 		}
@@ -211,7 +212,7 @@ func TestDamagedRingsAreNeverReplaced(t *testing.T) {
 			t.Errorf("%s: the file was changed", name)
 		}
 	}
-	if _, err := envelope.OpenRing(t.TempDir()); err == nil {
+	if _, err := envelope.OpenRing(t.TempDir(), config.Secret{}); err == nil {
 		t.Error("a folder is no ring")
 	}
 }

@@ -35,6 +35,7 @@ type (
 	Decision    = Of[decision]
 	Device      = Of[deviceKind]
 	Hold        = Of[hold]
+	DataKey     = Of[dataKey]
 )
 
 type (
@@ -58,6 +59,7 @@ type (
 	decision    struct{}
 	deviceKind  struct{}
 	hold        struct{}
+	dataKey     struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().
