@@ -24,11 +24,14 @@ type row struct {
 }
 
 func insert(ctx context.Context, tx pgx.Tx, r row) error {
+	// Package tlog numbers what waits in audit_pending.
 	return postgres.Exec(ctx, tx, `
-		insert into audit_entries
-			(id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail)
-		values
-			(@id, @at, @actor, @kind, @name, @subject, @verb, @object, @request, @address, @detail)`,
+		with entry as (
+			insert into audit_entries
+				(id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail)
+			values
+				(@id, @at, @actor, @kind, @name, @subject, @verb, @object, @request, @address, @detail))
+		insert into audit_pending (entry_id) values (@id)`,
 		postgres.Args{
 			"id": r.id, "at": r.at, "actor": r.actor, "kind": r.kind, "name": r.name, "subject": r.subject,
 			"verb": r.verb, "object": r.object, "request": r.request, "address": r.address, "detail": r.detail,
