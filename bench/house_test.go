@@ -107,7 +107,7 @@ func (h *house) build() *node {
 		n.cfg.Identity.HashCommand = []string{os.Args[0], hashArg}
 	}
 	// The log is written as in earnest, only to nowhere.
-	if n.App, err = app.Build(n.cfg, n.pool, telemetry.NewLogger(io.Discard, slog.LevelInfo)); err != nil {
+	if n.App, err = app.Build(context.Background(), n.cfg, n.pool, telemetry.NewLogger(io.Discard, slog.LevelInfo)); err != nil {
 		h.b.Fatal(err)
 	}
 	h.b.Cleanup(n.Close)

@@ -20,6 +20,8 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Look at the database's schema, or bring it up to date."`
 	User    userCmd    `cmd:"" help:"Look after people's accounts, as an operator."`
 	Session sessionCmd `cmd:"" help:"Look after what signs people in, as an operator."`
+	Keys    keysCmd    `cmd:"" help:"Look after the keys that seal people's secrets."`
+	Audit   auditCmd   `cmd:"" help:"Prove that nobody changed the audit log."`
 	Sandbox sandboxCmd `cmd:"" help:"Run the providers' far end alone: Teller, SnapTrade, ECB rates and a mail inbox."`
 	Risk    riskCmd    `cmd:"" help:"Look at how unusual sign-ins are judged."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the API description (OpenAPI 3.1)."`

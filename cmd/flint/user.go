@@ -41,7 +41,7 @@ func withPeople(ctx context.Context, fn func(context.Context, *app.App) error) e
 		return err
 	}
 	return withDatabase(ctx, func(ctx context.Context, db *app.Database) error {
-		a, err := app.Build(cfg, db.Pool, telemetry.NewLogger(os.Stderr, slog.LevelWarn))
+		a, err := app.Build(ctx, cfg, db.Pool, telemetry.NewLogger(os.Stderr, slog.LevelWarn))
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/activity"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
@@ -44,10 +44,7 @@ func newDesk(t *testing.T) *desk {
 	d.ada, d.eve = d.person("ada"), d.person("eve")
 	newcomer := d.person("new")
 	newcomer.Confirmed = false
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.New(t, d.pool)
 	now := func() time.Time { return time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC) }
 	service := activity.New(activity.Config{
 		Pool: d.pool, Keys: keys, Portfolio: portfolio.New(portfolio.Config{Pool: d.pool, Now: now}), Now: now,

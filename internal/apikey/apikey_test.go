@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 	"flint/internal/access"
 	"flint/internal/apikey"
 	"flint/internal/config"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/postgres"
@@ -72,10 +71,7 @@ func setup(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := envelopetest.New(t, h.pool)
 	limits := ratelimit.New(ratelimit.NewMemory(1000, h.now))
 	if h.people, err = identity.New(identity.Config{Origin: o, Now: h.now}, h.pool, jobs, limits); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"flint/internal/admin"
 	"flint/internal/apikey"
 	"flint/internal/audit"
+	"flint/internal/audit/tlog"
 	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/connection"
@@ -55,6 +56,7 @@ type App struct {
 	Factors  *mfa.Service
 	Risk     *risk.Service
 	Sessions *session.Service
+	Proof    *tlog.Log
 	Rates    *market.Service
 
 	bots         *bot.Guard
@@ -87,20 +89,21 @@ type ground struct {
 
 // Build makes every part from the parts above it. The schema must be up to date.
 // The caller runs the App and then closes the pool.
-func Build(cfg Config, pool *pgxpool.Pool, log *slog.Logger) (*App, error) {
-	ringFile, err := cfg.keyRing()
+func Build(ctx context.Context, cfg Config, pool *pgxpool.Pool, log *slog.Logger) (*App, error) {
+	keys, err := OpenKeys(ctx, cfg, pool)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := envelope.OpenRing(ringFile)
+	mirror, err := auditMirror(cfg)
 	if err != nil {
+		keys.Close()
 		return nil, err
 	}
-	return assemble(cfg, pool, keys, time.Now, log)
+	return assemble(cfg, pool, keys, mirror, time.Now, log)
 }
 
-func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() time.Time, log *slog.Logger) (*App, error) {
-	a := &App{pool: pool, log: log}
+func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.Mirror, now func() time.Time, log *slog.Logger) (*App, error) {
+	a := &App{pool: pool, log: log, release: []func(){keys.Close}}
 	jobs, err := queue.NewInserter(pool)
 	if err != nil {
 		return nil, err
@@ -122,6 +125,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, now func() ti
 		cfg: cfg, pool: pool, keys: keys, jobs: jobs, limits: limits,
 		atlas: atlas, far: far, now: now, log: log,
 	}
+	a.Proof = tlog.New(tlog.Config{Pool: pool, Keys: keys, Origin: cfg.Origin.Host(), Mirror: mirror, Now: now, Log: log})
 	if err := a.people(g); err != nil {
 		return nil, err
 	}

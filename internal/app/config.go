@@ -14,11 +14,13 @@ import (
 	"flint/internal/geo"
 	"flint/internal/identity"
 	"flint/internal/mfa"
+	"flint/internal/platform/aws"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/private"
 	"flint/internal/platform/queue"
 	"flint/internal/platform/redis"
+	"flint/internal/platform/vault"
 	"flint/internal/platform/web"
 	"flint/internal/provider/captcha"
 	"flint/internal/provider/hibp"
@@ -40,11 +42,12 @@ type Config struct {
 	// State is the folder for what Flint keeps on disk: the key ring and, when
 	// DATABASE_URL isn't set, the database. Default: the user's state folder.
 	State string `env:"FLINT_STATE"`
-	// KeyRing is the file with the keys that seal secrets. Default: keyring in State.
-	KeyRing string `env:"FLINT_KEYRING"`
 	// Demo switches the demo's banner on and says where its sandbox is.
 	Demo Demo
 
+	Keys       Keys
+	Vault      vault.Config
+	AWS        aws.Config
 	Database   postgres.Config
 	Web        web.Config
 	Queue      queue.Config
@@ -122,8 +125,8 @@ func (c Config) stateDir() (string, error) {
 }
 
 func (c Config) keyRing() (string, error) {
-	if c.KeyRing != "" {
-		return c.KeyRing, nil
+	if c.Keys.Ring != "" {
+		return c.Keys.Ring, nil
 	}
 	dir, err := c.stateDir()
 	return filepath.Join(dir, "keyring"), err

@@ -123,7 +123,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.cfg, h.own = cfg, program
-	if h.app, err = app.Build(cfg, program, telemetry.NewLogger(h.log, slog.LevelDebug)); err != nil {
+	if h.app, err = app.Build(t.Context(), cfg, program, telemetry.NewLogger(h.log, slog.LevelDebug)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // comes last, when nothing writes any more

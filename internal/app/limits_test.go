@@ -30,7 +30,7 @@ func node(t *testing.T, state string, more map[string]string) http.Handler {
 		t.Fatal(err)
 	}
 	program, _ := pgtest.Strict(t)
-	a, err := app.Build(cfg, program, telemetry.NewLogger(io.Discard, slog.LevelInfo))
+	a, err := app.Build(t.Context(), cfg, program, telemetry.NewLogger(io.Discard, slog.LevelInfo))
 	if err != nil {
 		t.Fatal(err)
 	}

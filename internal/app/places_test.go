@@ -260,7 +260,7 @@ func (m household) atHome(t *testing.T) caller {
 	t.Helper()
 	cfg := m.cfg
 	cfg.Limits.Shadow = []string{"data", "write", "connect"}
-	a, err := app.Build(cfg, m.own, slog.New(slog.DiscardHandler))
+	a, err := app.Build(t.Context(), cfg, m.own, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

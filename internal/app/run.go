@@ -29,6 +29,12 @@ func (a *App) Run(ctx context.Context, ln net.Listener, ready func()) error {
 		return err
 	}
 	defer a.Sessions.Stop()
+	a.Proof.Start(ctx)
+	defer func() {
+		if err := a.Proof.Stop(context.WithoutCancel(ctx)); err != nil { // the next node that runs signs the rest
+			a.log.WarnContext(ctx, "the last audit entries aren't signed yet", "error", err)
+		}
+	}()
 	if err := a.Jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start background work: %w", err)
 	}
@@ -77,7 +83,7 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 	if err := db.takeOver(ctx, log); err != nil {
 		return err
 	}
-	a, err := Build(cfg, db.Pool, log)
+	a, err := Build(ctx, cfg, db.Pool, log)
 	if err != nil {
 		return err
 	}

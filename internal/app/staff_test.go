@@ -417,7 +417,7 @@ func (h *house) node() string {
 	at := "http://localhost:" + strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 	cfg := h.cfg
 	cfg.Web.Hosts = append(cfg.Web.Hosts, strings.TrimPrefix(at, "http://"))
-	a, err := app.Build(cfg, h.own, telemetry.NewLogger(h.log, slog.LevelDebug))
+	a, err := app.Build(h.t.Context(), cfg, h.own, telemetry.NewLogger(h.log, slog.LevelDebug))
 	if err != nil {
 		h.t.Fatal(err)
 	}

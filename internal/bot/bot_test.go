@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"flint/internal/bot"
 	"flint/internal/config"
 	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/telemetry"
@@ -55,10 +55,10 @@ func (h *house) pass(d time.Duration) {
 
 func setup(t testing.TB, when string, service bot.Service, pool *pgxpool.Pool) *house {
 	t.Helper()
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
+	if pool == nil {
+		pool = pgtest.New(t)
 	}
+	keys := envelopetest.New(t, pool)
 	h := &house{keys: keys, time: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}
 	h.store = ratelimit.NewMemory(1000, h.now)
 	h.Guard = h.node(t, when, service, pool)

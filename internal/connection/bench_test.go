@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +21,7 @@ import (
 	"flint/internal/access"
 	"flint/internal/config"
 	"flint/internal/connection"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
@@ -62,10 +61,7 @@ func (c *clock) advance(d time.Duration) {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, pool: pgtest.New(t), bank: newBank(t), broker: newBroker(t), clock: &clock{at: time.Now().UTC().Truncate(time.Second)}}
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.New(t, b.pool)
 	inserter, err := queue.NewInserter(b.pool)
 	if err != nil {
 		t.Fatal(err)

@@ -65,6 +65,9 @@ func (s *Service) Remove(ctx context.Context, actor access.Actor, connection id.
 		if err := remove(ctx, tx, actor.User, c.ID, s.now()); err != nil {
 			return err
 		}
+		if err := s.keys.ShredOne(ctx, tx, tokenRef(actor.User, c.ID)); err != nil {
+			return err
+		}
 		if err := s.cfg.Removed(ctx, tx, actor.User, c.ID, keepHistory); err != nil {
 			return fmt.Errorf("close its accounts: %w", err)
 		}

@@ -75,8 +75,18 @@ const (
 	placeRevoke = "river_job.connection_revoke"
 )
 
+// Places are where connections keep sealed values. What waits in a job isn't
+// among them.
+func Places() []envelope.Place {
+	return []envelope.Place{
+		{Table: "connections", Column: "credential", Row: "id", Owner: "user_id", Apart: true},
+		{Table: "snaptrade_users", Column: "secret", Row: "user_id", Owner: "user_id", Apart: true},
+	}
+}
+
+// Each credential has a data key of its own, which goes with the connection.
 func tokenRef(owner id.User, connection id.Connection) envelope.Ref {
-	return envelope.Ref{Owner: owner, Place: placeToken, Row: connection.String()}
+	return envelope.Ref{Owner: owner, Place: placeToken, Row: connection.String(), Apart: true}
 }
 
 // Credential opens the credential of c. Use it and drop it; it must not be

@@ -127,7 +127,7 @@ func (s *Service) ask(ctx context.Context, owner id.User, authorization string) 
 }
 
 func secretRef(owner id.User) envelope.Ref {
-	return envelope.Ref{Owner: owner, Place: placeSecret, Row: owner.String()}
+	return envelope.Ref{Owner: owner, Place: placeSecret, Row: owner.String(), Apart: true}
 }
 
 // user returns the person's identity at SnapTrade, or fault.ErrNotFound.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +19,7 @@ import (
 	"flint/internal/access"
 	"flint/internal/audit"
 	"flint/internal/config"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/mail"
@@ -98,10 +97,7 @@ func build(t *testing.T, change func(*house, *identity.Config)) *house {
 	if h.Service, err = identity.New(cfg, h.pool, jobs, limits); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.New(t, h.pool)
 	if h.sessions, err = session.New(session.Config{Origin: o, Now: h.now, Log: slog.New(slog.DiscardHandler)}, h.pool, keys, h.Service); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"flint/internal/activity"
 	"flint/internal/connection"
 	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
 	"flint/internal/ingest"
 	"flint/internal/platform/postgres"
@@ -98,9 +98,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.mortal.Close)
-	if w.keys, err = envelope.OpenRing(filepath.Join(t.TempDir(), "ring")); err != nil {
-		t.Fatal(err)
-	}
+	w.keys = envelopetest.New(t, w.pool)
 	if w.jobs, err = queue.NewInserter(w.pool); err != nil {
 		t.Fatal(err)
 	}

@@ -228,6 +228,14 @@ func codeAt(secret []byte, step int64, n int) string {
 	return text[len(text)-n:]
 }
 
+// Places are where factors keep sealed values.
+func Places() []envelope.Place {
+	return []envelope.Place{
+		{Table: "totp_factors", Column: "secret", Row: "user_id", Owner: "user_id"},
+		{Table: "totp_factors", Column: "pending", Row: "user_id", Owner: "user_id"},
+	}
+}
+
 func secretRef(user id.User) envelope.Ref {
 	return envelope.Ref{Owner: user, Place: "totp_factors.secret", Row: user.String()}
 }

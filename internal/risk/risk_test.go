@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
@@ -43,12 +43,8 @@ func setup(t *testing.T, cfg risk.Config) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &desk{pool: pgtest.New(t), user: id.New[id.User]()}
-	if d.Service, err = risk.New(cfg, d.pool, keys, atlas, func() time.Time { return now }, quiet); err != nil {
+	if d.Service, err = risk.New(cfg, d.pool, envelopetest.New(t, d.pool), atlas, func() time.Time { return now }, quiet); err != nil {
 		t.Fatal(err)
 	}
 	if err := postgres.Exec(d.all(t), d.pool, `

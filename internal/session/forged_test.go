@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 )
 
 // forger has a right token, the key that signed it, which no attacker has, and
@@ -175,10 +176,7 @@ func TestATokenUnderTheKidOfAnotherKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	old := newForger(t, h)
-	keys, err := envelope.OpenRing(h.ring)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.Under(t, h.pool, h.ring)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"flint/internal/config"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/web/webtest"
 	"flint/internal/session"
@@ -171,10 +171,7 @@ func TestANodeThatWasNotToldVerifiesWhatTheNewKeySigned(t *testing.T) {
 func TestEveryNodeLooksForNewerKeysByItself(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	keys, err := envelope.OpenRing(h.ring)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.Under(t, h.pool, h.ring)
 	o, _ := config.ParseOrigin(origin)
 	far, err := session.New(session.Config{Origin: o, Now: h.now, KeyReload: 5 * time.Millisecond}, h.pool, keys, h.people)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"flint/internal/audit"
 	"flint/internal/bot"
 	"flint/internal/config"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/identity"
@@ -103,10 +103,7 @@ func setupJudged(t *testing.T) *house {
 // start starts a node on the same database and key ring.
 func (h *house) start(t *testing.T, origin string) *node {
 	t.Helper()
-	keys, err := envelope.OpenRing(h.ring)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.Under(t, h.pool, h.ring)
 	jobs, err := queue.NewInserter(h.pool)
 	if err != nil {
 		t.Fatal(err)

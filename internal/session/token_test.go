@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +13,10 @@ import (
 
 	"flint/internal/config"
 	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/identity"
 	"flint/internal/platform/postgres"
+	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/web/webtest"
 	"flint/internal/session"
 )
@@ -42,10 +43,7 @@ func mustToken(t *testing.T, h *house, email string) config.Secret {
 // how the tests make tokens that are wrong in one thing only.
 func (h *house) stolen(t *testing.T) (kid string, key ed25519.PrivateKey) {
 	t.Helper()
-	keys, err := envelope.OpenRing(h.ring)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.Under(t, h.pool, h.ring)
 	var sealed []byte
 	if err := h.pool.QueryRow(t.Context(), `select kid, sealed_key from signing_keys`).Scan(&kid, &sealed); err != nil {
 		t.Fatal(err)
@@ -118,10 +116,7 @@ func TestD3SigningKeysAreMadeOnceAndNeverGuessed(t *testing.T) {
 	if err != nil || strings.Contains(string(sealed), string(private.Seed())) {
 		t.Errorf("the key is stored in the clear (%v)", err)
 	}
-	other, err := envelope.OpenRing(filepath.Join(t.TempDir(), "other"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := envelopetest.New(t, pgtest.New(t))
 	o, _ := config.ParseOrigin(origin)
 	s, err := session.New(session.Config{Origin: o}, h.pool, other, h.people)
 	if err != nil {

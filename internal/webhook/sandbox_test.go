@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 	"flint/internal/access"
 	"flint/internal/config"
 	"flint/internal/connection"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
@@ -64,10 +63,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) build() {
 	t, c := w.t, w.sandbox.Credentials()
 	t.Helper()
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.New(t, w.pool)
 	inserter, err := queue.NewInserter(w.pool)
 	if err != nil {
 		t.Fatal(err)

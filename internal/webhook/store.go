@@ -13,15 +13,16 @@ import (
 // done in the same transaction, hence processed_at.
 func store(ctx context.Context, db postgres.DB, delivery id.Delivery, e event, c *connection.Connection, sealed []byte, now time.Time) (bool, error) {
 	var known id.Connection
+	var owner id.User
 	if c != nil {
-		known = c.ID
+		known, owner = c.ID, c.UserID
 	}
 	n, err := postgres.Touch(ctx, db, `
-		insert into webhook_inbox (id, provider, event_id, event_type, connection_id, body, received_at, processed_at, attempts)
-		values (@id, @provider, @event, @kind, @connection, @body, @now, @now, 1)
+		insert into webhook_inbox (id, provider, event_id, event_type, connection_id, sealed_for, body, received_at, processed_at, attempts)
+		values (@id, @provider, @event, @kind, @connection, @owner, @body, @now, @now, 1)
 		on conflict on constraint webhook_inbox_event_key do nothing`,
 		postgres.Args{
-			"id": delivery, "provider": e.provider, "event": e.id, "kind": printable(e.kind), "connection": known, "body": sealed, "now": now,
+			"id": delivery, "provider": e.provider, "event": e.id, "kind": printable(e.kind), "connection": known, "owner": owner, "body": sealed, "now": now,
 		})
 	return n == 1, err
 }

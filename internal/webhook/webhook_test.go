@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +19,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/config"
-	"flint/internal/envelope"
+	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
@@ -54,10 +53,7 @@ const authorization = "87b24961-b51e-4db8-9226-f198f6518a89"
 func newBench(t *testing.T, change ...func(*webhook.Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, pool: pgtest.New(t), owner: id.New[id.User]()}
-	keys, err := envelope.OpenRing(filepath.Join(t.TempDir(), "ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := envelopetest.New(t, b.pool)
 	inserter, err := queue.NewInserter(b.pool)
 	if err != nil {
 		t.Fatal(err)
@@ -349,10 +345,7 @@ func FuzzADelivery(f *testing.F) {
 	f.Add(`{"id":"\ud800","type":"\u0000"}`)
 	f.Add("[]")
 	pool := pgtest.New(f)
-	keys, err := envelope.OpenRing(filepath.Join(f.TempDir(), "ring"))
-	if err != nil {
-		f.Fatal(err)
-	}
+	keys := envelopetest.New(f, pool)
 	inserter, err := queue.NewInserter(pool)
 	if err != nil {
 		f.Fatal(err)

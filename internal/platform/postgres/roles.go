@@ -14,9 +14,9 @@ const AppRole = "flint_app"
 
 // grantApp lets the app's role read and change the rows of every table that the
 // migrating role owns, the job queue's too. It runs after every migration and
-// touches only what isn't granted yet. Two tables are kept from it: the log of
-// acts is written and read but never changed, and which migrations have run is
-// only read.
+// touches only what isn't granted yet. Some tables are kept from it: the log of
+// acts and its proofs are written and read but never changed, and which
+// migrations have run is only read.
 const grantApp = `do $$
 declare
 	t record;
@@ -40,7 +40,8 @@ begin
 		end if;
 		may := case
 			when t.relkind = 'v' or t.relname = 'goose_db_version' then 'select'
-			when t.relname = 'audit_entries' then 'select, insert'
+			when t.relname in ('audit_entries', 'audit_leaves', 'audit_nodes', 'audit_keys') then 'select, insert'
+			when t.relname = 'audit_checkpoints' then 'select, insert, update'
 			else 'select, insert, update, delete'
 		end;
 		-- A table that may be read was granted the rest with it.

@@ -11,15 +11,23 @@ import (
 
 // everybodys lists the tables without a person's rows, and why.
 var everybodys = map[string]string{
-	"fx_rates":           "exchange rates are the same for everybody",
-	"signing_keys":       "Flint's own; the private halves are sealed",
-	"passkey_challenges": "hashes of random challenges, of nobody",
-	"goose_db_version":   "which migrations have run",
-	"river_job":          "the job queue's; jobs carry ids only",
-	"river_leader":       "the job queue's",
-	"river_queue":        "the job queue's",
-	"river_migration":    "the job queue's",
-	"river_notification": "the job queue's",
+	"fx_rates":                    "exchange rates are the same for everybody",
+	"signing_keys":                "Flint's own; the private halves are sealed",
+	"passkey_challenges":          "hashes of random challenges, of nobody",
+	"keyring.key_encryption_keys": "Flint's own; wrapped by the master key",
+	"keyring.hash_keys":           "Flint's own; wrapped",
+	"keyring_made":                "that there are keys",
+	"audit_pending":               "ids of entries that wait for their number",
+	"audit_leaves":                "hashes; whose they are isn't in them",
+	"audit_nodes":                 "hashes of hashes",
+	"audit_checkpoints":           "signed roots, made to be public",
+	"audit_keys":                  "Flint's own; the private half is sealed",
+	"goose_db_version":            "which migrations have run",
+	"river_job":                   "the job queue's; jobs carry ids only",
+	"river_leader":                "the job queue's",
+	"river_queue":                 "the job queue's",
+	"river_migration":             "the job queue's",
+	"river_notification":          "the job queue's",
 }
 
 // TestEveryTableOfPeopleHasAPolicy holds for tables that don't exist yet: a new
@@ -101,6 +109,8 @@ var loose = map[string]string{
 	"webhook_inbox.connection_id":   "no person's request reads or writes it",
 	"audit_entries.actor_id":        "the log outlives people",
 	"audit_entries.subject_id":      "the log outlives people",
+	"keyring.data_keys.user_id":     "made before its person's row is committed, and destroyed on purpose",
+	"webhook_inbox.sealed_for":      "no person's request reads or writes it",
 	"devices.session_id":            "the session may be gone",
 	"support_sessions.admin_id":     "who looks, not whose data",
 	"support_sessions.session_id":   "likewise: the session of who looks",

@@ -57,6 +57,14 @@ func Strict(t testing.TB) (program, all *pgxpool.Pool) {
 	return open(t, u), open(t, WithScope(u))
 }
 
+// Owned returns two pools on one fresh database: New's, and its owner's, who may
+// do to it what nobody should.
+func Owned(t testing.TB) (program, owner *pgxpool.Pool) {
+	t.Helper()
+	u := URL(t)
+	return open(t, WithScope(AppURL(u))), open(t, u)
+}
+
 func open(t testing.TB, u string) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
