@@ -140,6 +140,7 @@ func attempts(t *testing.T, owner, stranger household) map[place]attempt {
 	owner.must("POST", "/api/connections/snaptrade/start", map[string]string{"kind": "brokerage"}).json(t, &portal)
 	stranger.must("POST", "/api/connections/snaptrade/start", map[string]string{"kind": "brokerage"}).json(t, &own)
 	entry := owner.rows(`select a.id::text from audit_entries a join users u on u.id = a.subject_id where u.email = $1 order by at limit 1`, owner.email)[0]
+	decision := owner.rows(`select d.id::text from risk_decisions d join users u on u.id = d.user_id where u.email = $1 order by at limit 1`, owner.email)[0]
 	authorization := owner.rows(`select provider_connection_id from connections where id = $1::uuid`, owner.broker)[0]
 	enrolled, _ := stranger.enroll("pnc")
 	unapplied := stranger.bring("stranger three")
@@ -148,6 +149,7 @@ func attempts(t *testing.T, owner, stranger household) map[place]attempt {
 		"POST /api/imports body.account":              {"POST", fixed("/api/imports"), func(id string) any { return upload(t, id) }, owner.account, false},
 		"GET /api/transactions query.accountId":       {"GET", func(id string) string { return "/api/transactions?accountId=" + id }, none, owner.account, false},
 		"GET /api/security/log query.cursor":          {"GET", func(id string) string { return "/api/security/log?cursor=" + id }, none, entry, false},
+		"GET /api/security/decisions query.cursor":    {"GET", func(id string) string { return "/api/security/decisions?cursor=" + id }, none, decision, false},
 		"POST /api/connections/teller/start body.reconnect": {"POST", fixed("/api/connections/teller/start"),
 			field("reconnect", nil), owner.connection, false},
 		"POST /api/connections/snaptrade/start body.reconnect": {"POST", fixed("/api/connections/snaptrade/start"),

@@ -82,7 +82,7 @@ func TestConnectionsOverHTTP(t *testing.T) {
 		webtest.Scenario{Name: "another's attempt", Method: "POST", Path: "/api/connections/teller", Bearer: "eve", Body: finish, Status: 409, Contains: []string{"attempt_expired"}},
 		webtest.Scenario{
 			Name: "linked", Method: "POST", Path: "/api/connections/teller", Bearer: "ada", Body: finish, Status: 201,
-			Contains: []string{`"status":"pending"`, `"action":"wait"`, `"institutionName":"Bank first_example"`, `"lastSyncedAt":null`}, NeverContains: []string{"token_secret", "credential"},
+			Contains: []string{`"status":"pending"`, `"action":"wait"`, `"institutionName":"Bank first_example"`, `"lastSyncedAt":null`}, NeverContains: []string{"token_secret", `"credential"`},
 			After: func(t *testing.T, a webtest.Answer) { a.JSON(t, &linked) },
 		},
 		webtest.Scenario{Name: "twice", Method: "POST", Path: "/api/connections/teller", Bearer: "ada", Body: finish, Status: 409, Contains: []string{"attempt_expired"}},

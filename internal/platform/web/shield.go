@@ -121,7 +121,7 @@ func newShield(most int, now func() time.Time) *shield {
 		s.most = float64(mostPerCore * cores)
 	}
 	s.least = min(s.least, s.most)
-	s.limit = max(s.most/4, s.least) // it grows if that turns out to be little
+	s.limit = max(s.most/2, s.least) // a burst of quick requests is no overload; slow answers cut it soon
 	s.shed = make([]uint64, len(s.classes))
 	return s
 }
