@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,7 +148,7 @@ func untilInputEnds(t *testing.T) context.Context {
 // command if that is given. say reads what it prints, end ends it and waits.
 func process(b *testing.B, name, test, env string, under ...string) (cmd *exec.Cmd, say *bufio.Scanner, end func()) {
 	b.Helper()
-	line := append(under, os.Args[0], "-test.run=^"+test+"$")
+	line := slices.Concat(under, []string{os.Args[0], "-test.run=^" + test + "$"})
 	cmd = exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), name+"="+env)
 	in, err := cmd.StdinPipe()

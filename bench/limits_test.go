@@ -152,7 +152,7 @@ func (c contender) run(b *testing.B, server *redistest.Server, what string) (dec
 		}
 		return said.Decisions, said.Rate
 	}
-	one := rand.Uint64() //nolint:gosec // a caller's name is no secret; another in each turn, for nodes remember whom they refused
+	one := rand.Uint64()
 	var n atomic.Uint64
 	var wg sync.WaitGroup
 	begin := time.Now()
@@ -161,7 +161,7 @@ func (c contender) run(b *testing.B, server *redistest.Server, what string) (dec
 			for time.Since(begin) < limitsFor {
 				caller := one
 				if what == "spread" {
-					caller = rand.Uint64() //nolint:gosec // as above
+					caller = rand.Uint64()
 				}
 				if _, err := c.allow(b.Context(), caller, time.Minute, time.Hour, 50); err != nil {
 					b.Error(err)
@@ -199,7 +199,7 @@ func (c contender) attack(b *testing.B, server *redistest.Server) (all, over int
 		start := time.Now()
 		for i := range attackers {
 			wg.Go(func() {
-				wait(b.Context(), rand.N(attackShort)) //nolint:gosec // as above
+				wait(b.Context(), rand.N(attackShort))
 				call := func() {
 					begin := time.Since(start)
 					ok, err := c.allow(b.Context(), uint64(1e6+i), attackShort, 10*attackShort, 20)
@@ -218,7 +218,7 @@ func (c contender) attack(b *testing.B, server *redistest.Server) (all, over int
 					for until := time.Since(start) + attackShort*3/10; time.Since(start) < until; wait(b.Context(), 10*time.Millisecond) {
 						call()
 					}
-					wait(b.Context(), rand.N(attackShort)) //nolint:gosec // as above
+					wait(b.Context(), rand.N(attackShort))
 				}
 			})
 		}

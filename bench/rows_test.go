@@ -34,9 +34,9 @@ func BenchmarkRows(b *testing.B) {
 	}
 	whose := access.With(b.Context(), access.Actor{User: p.ID})
 	rows := []func(){
-		func() { readRow(b, whose, held, p) },
-		func() { readRow(b, whose, free, p) },
-		func() { readRow(b, b.Context(), free, p) },
+		func() { readRow(whose, b, held, p) },
+		func() { readRow(whose, b, free, p) },
+		func() { readRow(b.Context(), b, free, p) },
 	}
 	asked, read := make([][]time.Duration, len(nodes)), make([][]time.Duration, len(rows))
 	const turns = 300
@@ -69,7 +69,7 @@ func BenchmarkRows(b *testing.B) {
 }
 
 // readRow reads the row that the dashboard rests on.
-func readRow(b *testing.B, ctx context.Context, n *node, p identity.Person) {
+func readRow(ctx context.Context, b *testing.B, n *node, p identity.Person) {
 	b.Helper()
 	type wealth struct{ NetWorth, Assets, Debts string }
 	if _, err := postgres.One[wealth](ctx, n.pool, `

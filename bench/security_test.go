@@ -136,7 +136,7 @@ func answering(b *testing.B, h http.Handler) *caller {
 	if err != nil {
 		b.Fatal(err)
 	}
-	srv := &http.Server{Handler: h} //nolint:gosec // it has one client, us
+	srv := &http.Server{Handler: h}
 	go func() { _ = srv.Serve(ln) }()
 	b.Cleanup(func() { _ = srv.Close() })
 	conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", ln.Addr().String())

@@ -183,7 +183,7 @@ func (c demoCmd) config(ctx context.Context, dir, origin string, world *sandbox.
 	env := world.Environment()
 	env["FLINT_ORIGIN"] = origin
 	env["FLINT_STATE"] = dir
-	env["FLINT_NEW_USER_TIER"] = "pro" // there is no till in the demo yet
+	env["FLINT_NEW_USER_TIER"] = "pro"          // there is no till in the demo yet
 	env["FLINT_ADMINS"] = "staff@flint.example" // flint user role makes them one, if they register
 	env["FLINT_DEMO_SANDBOX"] = world.URLs().Site
 	env["MAIL_FROM"] = "Flint <hello@flint.example>"

@@ -17,8 +17,8 @@ type Guard struct {
 	Assurance StepUp
 }
 
-// The guards. Orders, transfers, billing and exports come with later features;
-// their locks are here before their doors.
+// Orders guards the placing of orders. Like transfers, billing and exports they
+// come with later features: their locks are here before their doors.
 func Orders() Guard {
 	return Guard{"placing an order", To(ExecuteTrades), "trading", StepUp{Within: 15 * time.Minute, Factor: true}}
 }

@@ -99,7 +99,7 @@ func Build(ctx context.Context, cfg Config, pool *pgxpool.Pool, log *slog.Logger
 		keys.Close()
 		return nil, err
 	}
-	return assemble(cfg, pool, keys, mirror, time.Now, log)
+	return assemble(cfg, pool, keys, mirror, time.Now, log) //nolint:contextcheck // what it opens outlives ctx
 }
 
 func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.Mirror, now func() time.Time, log *slog.Logger) (*App, error) {

@@ -47,7 +47,7 @@ func (g *Guard) issue(action string, from netip.Addr, difficulty int) (string, e
 	}
 	b := make([]byte, 0, tokenLen)
 	b = append(b, tokenVersion, byte(index))
-	b = binary.BigEndian.AppendUint64(b, uint64(g.cfg.Now().UnixMilli())) //nolint:gosec // after 1970
+	b = binary.BigEndian.AppendUint64(b, uint64(g.cfg.Now().UnixMilli()))
 	b = append(b, byte(difficulty), pieces)
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
@@ -72,7 +72,7 @@ func (g *Guard) open(text, action string, from netip.Addr) (token, error) {
 		return token{}, errToken
 	}
 	t := token{
-		issued:     time.UnixMilli(int64(binary.BigEndian.Uint64(b[2:10]))), //nolint:gosec // signed by us
+		issued:     time.UnixMilli(int64(binary.BigEndian.Uint64(b[2:10]))),
 		difficulty: int(b[10]), pieces: int(b[11]), id: [16]byte(b[12:28]),
 	}
 	return t, nil

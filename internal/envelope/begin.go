@@ -30,7 +30,7 @@ func (k *Keys) begin(ctx context.Context, seed []byte) error {
 		if before {
 			return errKeysMissing
 		}
-		if _, err := k.addKEK(ctx, 1); err != nil {
+		if err := k.addKEK(ctx, 1); err != nil {
 			return err
 		}
 	}
@@ -45,32 +45,24 @@ func (k *Keys) begin(ctx context.Context, seed []byte) error {
 	return markMade(ctx, k.pool, k.now().UTC())
 }
 
-// addKEK stores a fresh key-encryption key, and reports whether it was the one
-// to get that version.
-func (k *Keys) addKEK(ctx context.Context, version int) (bool, error) {
-	_, b, err := freshKey()
-	if err != nil {
-		return false, err
-	}
+// addKEK stores a fresh key-encryption key, unless there is one of that version.
+func (k *Keys) addKEK(ctx context.Context, version int) error {
+	b := freshKey()
 	wrapped, err := k.kms.Wrap(ctx, b, bindKEK(version))
 	if err != nil {
-		return false, fmt.Errorf("wrap a key-encryption key: %w", err)
+		return fmt.Errorf("wrap a key-encryption key: %w", err)
 	}
-	n, err := insertKEK(ctx, k.pool, kekRow{Version: version, KMS: k.kms.Name(), Wrapped: wrapped, CreatedAt: k.now().UTC()})
-	if err != nil {
-		return false, fmt.Errorf("store a key-encryption key: %w", err)
+	if err := insertKEK(ctx, k.pool, kekRow{Version: version, KMS: k.kms.Name(), Wrapped: wrapped, CreatedAt: k.now().UTC()}); err != nil {
+		return fmt.Errorf("store a key-encryption key: %w", err)
 	}
-	return n > 0, nil
+	return nil
 }
 
 // makeHashKey stores the key of keyed hashes: seed, if hashes were made under it
 // before there was a database to keep it, or a fresh one.
 func (k *Keys) makeHashKey(ctx context.Context, seed []byte) error {
 	if seed == nil {
-		var err error
-		if _, seed, err = freshKey(); err != nil {
-			return err
-		}
+		seed = freshKey()
 	}
 	version, kek := k.newestKEK()
 	wrapped, err := kek.Encrypt(seed, bindHashKey(1))

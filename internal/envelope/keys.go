@@ -259,14 +259,13 @@ func (k *Keys) current(ctx context.Context, owner id.User, scope string) (dataKe
 // stored. It returns fault.ErrNotFound if our key-encryption key has retired.
 func (k *Keys) makeDataKey(ctx context.Context, owner id.User, scope string) (keyRow, error) {
 	version, kek := k.newestKEK()
-	_, b, err := freshKey()
-	if err != nil {
-		return keyRow{}, err
-	}
+	b := freshKey()
 	row := keyRow{ID: id.New[id.DataKey](), UserID: owner, Scope: scope, Kek: version}
-	if row.Wrapped, err = kek.Encrypt(b, bindDataKey(row.ID, owner, scope)); err != nil {
+	wrapped, err := kek.Encrypt(b, bindDataKey(row.ID, owner, scope))
+	if err != nil {
 		return keyRow{}, fmt.Errorf("wrap a data key: %w", err)
 	}
+	row.Wrapped = wrapped
 	if err := insertDataKey(ctx, k.pool, row, k.now().UTC()); err != nil {
 		return keyRow{}, fmt.Errorf("store a data key: %w", err)
 	}

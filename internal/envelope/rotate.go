@@ -73,7 +73,7 @@ func (k *Keys) RotateKEK(ctx context.Context) (version int, err error) {
 	}
 	newest, _ := k.newestKEK()
 	version = newest + 1
-	if _, err := k.addKEK(ctx, version); err != nil { // or another rotator's of this moment
+	if err := k.addKEK(ctx, version); err != nil { // or another rotator's of this moment
 		return 0, err
 	}
 	if err := retireOlderKEKs(ctx, k.pool, version, k.now().UTC()); err != nil {

@@ -15,12 +15,11 @@ import (
 // keySize is that of every key of the hierarchy, in bytes: AES-256.
 const keySize = 32
 
-// freshKey returns a new key and its bytes, which the caller wraps and forgets.
-func freshKey() (tink.AEAD, []byte, error) {
+// freshKey returns the bytes of a new key, which the caller wraps and forgets.
+func freshKey() []byte {
 	b := make([]byte, keySize)
 	_, _ = rand.Read(b) // never fails; it ends the program if the system has no randomness
-	k, err := newKey(b)
-	return k, b, err
+	return b
 }
 
 // newKey returns AES-256-GCM with a random nonce for each value.

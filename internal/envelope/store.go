@@ -56,8 +56,8 @@ func listKEKs(ctx context.Context, db postgres.DB) ([]kekRow, error) {
 }
 
 // insertKEK stores a key-encryption key unless there is one of that version.
-func insertKEK(ctx context.Context, db postgres.DB, row kekRow) (int64, error) {
-	return postgres.Touch(ctx, db, `
+func insertKEK(ctx context.Context, db postgres.DB, row kekRow) error {
+	return postgres.Exec(ctx, db, `
 		insert into keyring.key_encryption_keys (version, kms, wrapped, created_at)
 		values (@version, @kms, @wrapped, @now) on conflict do nothing`,
 		postgres.Args{"version": row.Version, "kms": row.KMS, "wrapped": row.Wrapped, "now": row.CreatedAt})

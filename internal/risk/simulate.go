@@ -115,7 +115,7 @@ func Simulate(ctx context.Context, atlas *geo.Atlas, seed uint64, days int) ([]R
 	var results []Result
 	for _, c := range ControlSets() {
 		w := &world{
-			Rand: rand.New(rand.NewPCG(seed, 1)), c: c, engine: engine, atlas: atlas, book: NewMemory(), //nolint:gosec // reproducible on purpose
+			Rand: rand.New(rand.NewPCG(seed, 1)), c: c, engine: engine, atlas: atlas, book: NewMemory(),
 			clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), taken: map[id.User]bool{}, result: Result{Controls: c},
 		}
 		w.limits = ratelimit.New(ratelimit.NewMemory(0, func() time.Time { return w.clock }))

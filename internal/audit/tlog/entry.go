@@ -39,11 +39,11 @@ func (e Entry) Leaf() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	for _, part := range [][]byte{
-		[]byte(leafVersion), e.ID[:], binary.BigEndian.AppendUint64(nil, uint64(e.At.UnixMicro())), //nolint:gosec // two's complement, as it is
+		[]byte(leafVersion), e.ID[:], binary.BigEndian.AppendUint64(nil, uint64(e.At.UnixMicro())),
 		e.ActorID[:], []byte(e.ActorKind), []byte(e.ActorName), e.SubjectID[:], []byte(e.Verb), []byte(e.Object),
 		[]byte(e.RequestID), []byte(e.Address), detail, e.Sealed,
 	} {
-		b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // far below 4 GiB
+		b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
 		b.Write(part)
 	}
 	return b.Bytes(), nil

@@ -124,7 +124,7 @@ func exportTree(ctx context.Context, tx pgx.Tx, lines *json.Encoder) (uint64, er
 			if err := tell(row.Index); err != nil {
 				return 0, err
 			}
-			index := uint64(row.Index) //nolint:gosec // not negative
+			index := uint64(row.Index)
 			if err := lines.Encode(exported{Index: &index, Hash: row.Hash, Entry: row.entry()}); err != nil {
 				return 0, fmt.Errorf("write the export: %w", err)
 			}

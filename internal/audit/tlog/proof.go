@@ -41,7 +41,7 @@ func (l *Log) Include(ctx context.Context, entry id.Entry) (Inclusion, error) {
 		return Inclusion{}, fault.Because(ErrNotYet, err)
 	}
 	index, err := findLeaf(ctx, l.cfg.Pool, entry)
-	if fault.KindOf(err) == fault.NotFound || (err == nil && uint64(index) >= c.Size) { //nolint:gosec // not negative
+	if fault.KindOf(err) == fault.NotFound || (err == nil && uint64(index) >= c.Size) {
 		return Inclusion{}, ErrNotYet
 	}
 	if err != nil {
@@ -51,7 +51,7 @@ func (l *Log) Include(ctx context.Context, entry id.Entry) (Inclusion, error) {
 	if err != nil {
 		return Inclusion{}, fmt.Errorf("find the entry: %w", err)
 	}
-	in := Inclusion{Index: uint64(index), Checkpoint: c} //nolint:gosec // as above
+	in := Inclusion{Index: uint64(index), Checkpoint: c}
 	if in.Leaf, err = e.Leaf(); err != nil {
 		return Inclusion{}, err
 	}
@@ -68,7 +68,7 @@ func (l *Log) Include(ctx context.Context, entry id.Entry) (Inclusion, error) {
 // nothing before from was changed. Both must be sizes of checkpoints.
 func (l *Log) Consistent(ctx context.Context, from, to uint64) (path [][]byte, first, second Checkpoint, err error) {
 	for size, into := range map[uint64]*Checkpoint{from: &first, to: &second} {
-		row, err := findCheckpoint(ctx, l.cfg.Pool, int64(size)) //nolint:gosec // a size that is no checkpoint's isn't found
+		row, err := findCheckpoint(ctx, l.cfg.Pool, int64(size))
 		if err != nil {
 			return nil, first, second, fmt.Errorf("find the checkpoint of size %d: %w", size, err)
 		}

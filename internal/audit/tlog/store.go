@@ -20,7 +20,7 @@ type checkpointRow struct {
 }
 
 func (r checkpointRow) checkpoint() Checkpoint {
-	return Checkpoint{Size: uint64(r.Size), Root: r.Root, At: r.At, Note: r.Note} //nolint:gosec // checked positive in the schema
+	return Checkpoint{Size: uint64(r.Size), Root: r.Root, At: r.At, Note: r.Note}
 }
 
 type keyRow struct {
@@ -98,7 +98,7 @@ type growth struct {
 }
 
 func (g *growth) leaf(index uint64, entry id.Entry, hash []byte) {
-	g.indexes = append(g.indexes, int64(index)) //nolint:gosec // no log has 2^63 entries
+	g.indexes = append(g.indexes, int64(index))
 	g.entries = append(g.entries, entry)
 	g.hashes = append(g.hashes, hash)
 }
@@ -108,8 +108,8 @@ func (g *growth) node(n compact.NodeID, hash []byte) {
 	if n.Level == 0 {
 		return
 	}
-	g.levels = append(g.levels, int16(n.Level)) //nolint:gosec // at most 63
-	g.nodes = append(g.nodes, int64(n.Index))   //nolint:gosec // as above
+	g.levels = append(g.levels, int16(n.Level))
+	g.nodes = append(g.nodes, int64(n.Index))
 	g.nodeHash = append(g.nodeHash, hash)
 }
 
@@ -138,7 +138,7 @@ func (g *growth) store(ctx context.Context, tx pgx.Tx) error {
 func hashesOf(ctx context.Context, db postgres.DB, nodes []compact.NodeID) ([][]byte, error) {
 	levels, indexes := make([]int16, len(nodes)), make([]int64, len(nodes))
 	for i, n := range nodes {
-		levels[i], indexes[i] = int16(n.Level), int64(n.Index) //nolint:gosec // as in growth
+		levels[i], indexes[i] = int16(n.Level), int64(n.Index)
 	}
 	hashes, err := postgres.Many[[]byte](ctx, db, `
 		select coalesce(l.hash, n.hash, '') from unnest(@levels::smallint[], @indexes::bigint[]) with ordinality as w (level, index, nth)

@@ -129,7 +129,7 @@ func names(t *testing.T, answers ...string) *net.Resolver {
 			if err != nil {
 				return
 			}
-			_, _ = theirs.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)) //nolint:gosec // a short message
+			_, _ = theirs.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...))
 		}()
 		return ours, nil
 	}}

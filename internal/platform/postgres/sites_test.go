@@ -61,7 +61,7 @@ func TestWhoeverSeesMoreThanTheirOwnIsListed(t *testing.T) {
 	got := []byte("Where the program works on the rows of others than who asks, and why.\n" +
 		"Made by: go test ./internal/platform/postgres -run TestWhoeverSees -update\n\n" + strings.Join(lines, "\n") + "\n")
 	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil { //nolint:gosec // source text
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

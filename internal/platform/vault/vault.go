@@ -150,7 +150,8 @@ func (c *Client) keep(ctx context.Context, lease *api.Secret) {
 		if w, err := c.api.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: lease}); err == nil {
 			go w.Start()
 			select {
-			case <-w.DoneCh():
+			case err := <-w.DoneCh():
+				c.cfg.Log.DebugContext(ctx, "Vault's token can't be renewed any more", "error", err)
 			case <-ctx.Done():
 			}
 			w.Stop()

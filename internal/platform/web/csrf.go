@@ -20,7 +20,7 @@ func (s *Server) sameOrigin(r *http.Request) error {
 	if err == nil && !s.downgraded(r) {
 		return nil
 	}
-	where, what := "header.Origin", ""
+	where, what := "header.Origin", "names another origin"
 	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
 	u, bad := url.Parse(origin)
 	switch {
@@ -36,8 +36,6 @@ func (s *Server) sameOrigin(r *http.Request) error {
 		what = "isn't an origin"
 	case strings.EqualFold(u.Host, s.origin.Host):
 		what = "is this host without https"
-	default:
-		what = "names another origin"
 	}
 	return fault.Because(fault.About(ErrCrossSite, where, what), err)
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
@@ -122,7 +121,7 @@ func (s *Server) httpServer() *http.Server {
 		pair := &certificate{certFile: s.cfg.TLSCert, keyFile: s.cfg.TLSKey, log: s.cfg.Log}
 		srv.TLSConfig = &tls.Config{
 			MinVersion:     tls.VersionTLS12,
-			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.current(context.Background()) },
+			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.current(hello.Context()) },
 		}
 	}
 	return srv

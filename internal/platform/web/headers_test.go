@@ -92,7 +92,7 @@ func TestHeadersByKindOfAnswer(t *testing.T) {
 	}
 	file := filepath.Join("testdata", "headers.golden")
 	if *update {
-		if err := os.WriteFile(file, []byte(golden.String()), 0o644); err != nil { //nolint:gosec // a file of the repository
+		if err := os.WriteFile(file, []byte(golden.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

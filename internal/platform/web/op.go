@@ -150,7 +150,7 @@ func (s *Server) mount(op Op, h http.Handler) {
 			return
 		}
 		if actor.ReadOnly {
-			if err := s.cfg.Looked(r.Context(), actor, op.Method+" "+op.Path); err != nil {
+			if err := s.cfg.Looked(r.Context(), actor, op.Method+" "+op.Path); err != nil { //nolint:contextcheck // it is the request's
 				Problem(w, r, err)
 				return
 			}

@@ -256,10 +256,10 @@ func (s *Server) Routes() []Route {
 	return rs
 }
 
-// Serve answers on ln, by TLS if Config has a certificate, until ctx ends, then stops streams, lets running requests
-// end (Config.Drain at most) and returns.
+// Serve answers on ln, by TLS if Config has a certificate, until ctx ends, then
+// stops streams, lets running requests end (Config.Drain at most) and returns.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	srv := s.httpServer()
+	srv := s.httpServer() //nolint:contextcheck // each handshake has its own
 	failed := make(chan error, 1)
 	go func() {
 		if srv.TLSConfig != nil {

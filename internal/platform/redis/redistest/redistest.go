@@ -92,7 +92,7 @@ func (s *Server) run() error {
 		}
 		args = []string{file, "--sentinel"}
 	}
-	cmd, dead, started := exec.Command("redis-server", args...), make(chan struct{}), make(chan error)
+	cmd, dead, started := exec.Command("redis-server", args...), make(chan struct{}), make(chan error) //nolint:gosec // the arguments are the test's own
 	cmd.Dir, cmd.SysProcAttr = s.dir, endWithParent()
 	go func() {
 		runtime.LockOSThread() // Linux ends the child with the thread that started it
@@ -300,7 +300,7 @@ var ports sync.Map
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 200 {
-		p := 20_000 + rand.IntN(25_000) //nolint:gosec // which port it is is no secret
+		p := 20_000 + rand.IntN(25_000)
 		if _, taken := ports.LoadOrStore(p, true); !taken && free(p) && free(p+10_000) {
 			return p
 		}

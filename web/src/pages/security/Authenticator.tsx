@@ -19,7 +19,7 @@ import { useGuard } from "./StepUp"
 export function Authenticator({ factors }: { factors: Factors }) {
   const guard = useGuard()
   const say = useSay()
-  const changed = useChanged()
+  const changed = useChanged("factors")
   const [busy, setBusy] = useState(false)
   const [sure, setSure] = useState(false)
   const [enrolment, setEnrolment] = useState<Enrolment>()
@@ -92,7 +92,7 @@ export function Authenticator({ factors }: { factors: Factors }) {
 
 function Enrol({ enrolment, onDone }: { enrolment: Enrolment; onDone: () => void }) {
   const guard = useGuard()
-  const changed = useChanged()
+  const changed = useChanged("factors")
   const { busy, error, answer, onSubmit } = useSubmit(async ({ code = "" }) => {
     const body = { code: code.replace(/\s/g, "") }
     const done = await guard(() => ask(api.POST("/api/auth/mfa/verify-setup", { body })))

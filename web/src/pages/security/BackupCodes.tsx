@@ -61,7 +61,7 @@ export function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }
 export function BackupCodes({ left }: { left: number }) {
   const guard = useGuard()
   const say = useSay()
-  const changed = useChanged()
+  const changed = useChanged("factors")
   const [sure, setSure] = useState(false)
   const [busy, setBusy] = useState(false)
   const [codes, setCodes] = useState<string[]>()

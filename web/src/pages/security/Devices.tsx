@@ -46,7 +46,7 @@ export function Devices() {
 function useChange(call: () => Promise<unknown>, done: string) {
   const guard = useGuard()
   const say = useSay()
-  const changed = queries.useChanged()
+  const changed = queries.useChanged("devices", "sessions")
   return useMutation({
     mutationFn: () => guard(call),
     onSuccess: () => {

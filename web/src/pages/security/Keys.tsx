@@ -95,7 +95,7 @@ const lifetimes = [
 
 function Make({ onDone }: { onDone: () => void }) {
   const guard = useGuard()
-  const changed = queries.useChanged()
+  const changed = queries.useChanged("keys")
   const [days, setDays] = useState(90)
   const { busy, error, answer, onSubmit } = useSubmit(async ({ name = "" }) => {
     const body = { name: name.trim(), expiresInDays: days }
@@ -199,7 +199,7 @@ const soon = 14 * 86_400_000 // ms
 
 function One({ apiKey: k, works }: { apiKey: ApiKey; works: boolean }) {
   const say = useSay()
-  const changed = queries.useChanged()
+  const changed = queries.useChanged("keys")
   const [sure, setSure] = useState(false)
   const [busy, setBusy] = useState(false)
   const revoke = async () => {

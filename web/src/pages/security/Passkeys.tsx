@@ -53,7 +53,7 @@ export function Passkeys({ factors }: { factors: Factors }) {
 function Add({ onDone }: { onDone: () => void }) {
   const guard = useGuard()
   const say = useSay()
-  const changed = useChanged()
+  const changed = useChanged("factors")
   const { busy, error, answer, onSubmit } = useSubmit(async ({ name = "" }) => {
     const { publicKey } = await guard(() => ask(api.POST("/api/auth/passkeys/options")))
     const credential = await makePasskey(publicKey)
@@ -93,7 +93,7 @@ function Add({ onDone }: { onDone: () => void }) {
 function One({ passkey: k, last }: { passkey: Passkey; last: boolean }) {
   const guard = useGuard()
   const say = useSay()
-  const changed = useChanged()
+  const changed = useChanged("factors")
   const [open, setOpen] = useState<"rename" | "remove">()
   const path = { id: k.id }
   const rename = useSubmit(async ({ name = "" }) => {

@@ -36,7 +36,7 @@ export function Password({ user }: { user: User }) {
 function Form({ user, onDone }: { user: User; onDone: () => void }) {
   const guard = useGuard()
   const say = useSay()
-  const changed = useChanged()
+  const changed = useChanged("factors", "sessions")
   const { busy, error, onSubmit } = useSubmit(async ({ current = "", chosen = "" }) => {
     const body = { currentPassword: current, newPassword: chosen }
     const { message } = await guard(() => ask(api.POST("/api/user/change-password", { body })))

@@ -49,7 +49,7 @@ export function Sessions() {
 function useEnd(call: () => Promise<{ message: string }>) {
   const guard = useGuard()
   const say = useSay()
-  const changed = queries.useChanged()
+  const changed = queries.useChanged("sessions")
   return useMutation({
     mutationFn: () => guard(call),
     onSuccess: ({ message }) => {

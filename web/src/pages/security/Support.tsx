@@ -23,7 +23,7 @@ export function Support() {
   const { data, error, refetch } = useQuery(all.supportConsent)
   const [open, setOpen] = useState(false)
   const say = useSay()
-  const changed = useChanged()
+  const changed = useChanged("support")
   const [busy, setBusy] = useState(false)
   const forbid = async () => {
     setBusy(true)
@@ -93,7 +93,7 @@ const lengths = [
 
 function Permit({ onDone }: { onDone: () => void }) {
   const guard = useGuard()
-  const changed = useChanged()
+  const changed = useChanged("support")
   const [hours, setHours] = useState(1)
   const { busy, error, answer, onSubmit } = useSubmit(async () => {
     const given = await guard(() => ask(api.POST("/api/support/consent", { body: { hours } })))

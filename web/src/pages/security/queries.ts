@@ -1,6 +1,5 @@
 // What the security page reads. A change of any of it makes all of it stale.
 import { infiniteQueryOptions, queryOptions, useQueryClient } from "@tanstack/react-query"
-import { useCallback } from "react"
 import { api, ask } from "../../api/client"
 import type { SecurityArea } from "../../api/types"
 
@@ -53,11 +52,14 @@ export const log = (area?: SecurityArea) =>
     getNextPageParam: (page) => page.nextCursor || undefined,
   })
 
-/** Marks the page's reads stale, and who one is: whether a second factor is on is told there. */
-export function useChanged(): () => void {
+type Part = "factors" | "sessions" | "devices" | "keys" | "support"
+
+/** Marks some of the page's reads stale, and the log, which tells of every change. */
+export function useChanged(...parts: Part[]): () => void {
   const client = useQueryClient()
-  return useCallback(() => {
-    void client.invalidateQueries({ queryKey: ["security"] })
-    void client.invalidateQueries({ queryKey: ["user"] })
-  }, [client])
+  return () => {
+    for (const part of [...parts, "log"]) void client.invalidateQueries({ queryKey: ["security", part] })
+    // Whether a second factor is on is told with who one is, too.
+    if (parts.includes("factors")) void client.invalidateQueries({ queryKey: ["user"] })
+  }
 }
