@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -64,6 +65,25 @@ func (s *Service) KnownOn(ctx context.Context, email string, v Visitor) (bool, e
 	}
 	name, err := s.deviceOf(ctx, canonical, v)
 	return name != "", err
+}
+
+// CountWrong counts a try at the password of email that was right and must not
+// show: CheckFrom took it back. A limit that is used up by it refuses the next
+// try, as it would after a wrong one.
+func (s *Service) CountWrong(ctx context.Context, email string, v Visitor) error {
+	canonical, err := CanonicalEmail(email)
+	if err != nil {
+		return nil //nolint:nilerr // nobody has that address
+	}
+	device, err := s.deviceOf(ctx, canonical, v)
+	if err != nil {
+		return err
+	}
+	_, err = s.countGuess(ctx, canonical, device, v.Address)
+	if errors.Is(err, web.ErrTooMany) {
+		return nil // others used it up meanwhile
+	}
+	return err
 }
 
 // network is the part of an address that is one household: all of IPv4, a /64

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -76,6 +77,8 @@ func (s *Service) SignIn(ctx context.Context, given Credentials, before config.S
 		return Grant{}, s.refuseFactor(ctx, p, c, err)
 	case err != nil:
 		return Grant{}, err
+	case ask.why == ErrCredentials: // blocked: in everything that can be seen the password was wrong
+		return Grant{}, cmp.Or(s.people.CountWrong(ctx, given.Email, s.visitor(ctx, c)), ask.fault())
 	case ask.more():
 		return Grant{}, ask.fault()
 	}
