@@ -68,6 +68,7 @@ var order = []string{
 	"internal/notify",     // live events
 	"internal/webhook",    // what providers tell us
 	"internal/admin",      // what staff do for people
+	"internal/evidence",   // what shows that controls hold
 
 	"web",          // the embedded web app
 	"internal/app", // puts it all together

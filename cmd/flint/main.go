@@ -15,20 +15,21 @@ import (
 )
 
 type cli struct {
-	Demo    demoCmd    `cmd:"" help:"Start a living demo: sample data, sandbox providers, nothing to configure."`
-	Serve   serveCmd   `cmd:"" help:"Serve the API, the web app and the background work."`
-	Migrate migrateCmd `cmd:"" help:"Look at the database's schema, or bring it up to date."`
-	User    userCmd    `cmd:"" help:"Look after people's accounts, as an operator."`
-	Session sessionCmd `cmd:"" help:"Look after what signs people in, as an operator."`
-	Keys    keysCmd    `cmd:"" help:"Look after the keys that seal people's secrets."`
-	Audit   auditCmd   `cmd:"" help:"Prove that nobody changed the audit log."`
-	Sandbox sandboxCmd `cmd:"" help:"Run the providers' far end alone: Teller, SnapTrade, ECB rates and a mail inbox."`
-	Risk    riskCmd    `cmd:"" help:"Look at how unusual sign-ins are judged."`
-	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the API description (OpenAPI 3.1)."`
-	Routes  routesCmd  `cmd:"" help:"Print every route: method, path, what it needs, its limit."`
-	Limits  limitsCmd  `cmd:"" help:"Print the rate limits."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Hash    hashCmd    `cmd:"" hidden:"" help:"Hash passwords for a server, which starts this by itself."`
+	Demo       demoCmd       `cmd:"" help:"Start a living demo: sample data, sandbox providers, nothing to configure."`
+	Serve      serveCmd      `cmd:"" help:"Serve the API, the web app and the background work."`
+	Migrate    migrateCmd    `cmd:"" help:"Look at the database's schema, or bring it up to date."`
+	User       userCmd       `cmd:"" help:"Look after people's accounts, as an operator."`
+	Session    sessionCmd    `cmd:"" help:"Look after what signs people in, as an operator."`
+	Keys       keysCmd       `cmd:"" help:"Look after the keys that seal people's secrets."`
+	Audit      auditCmd      `cmd:"" help:"Prove that nobody changed the audit log."`
+	Compliance complianceCmd `cmd:"" help:"Say what shows that the security controls hold."`
+	Sandbox    sandboxCmd    `cmd:"" help:"Run the providers' far end alone: Teller, SnapTrade, ECB rates and a mail inbox."`
+	Risk       riskCmd       `cmd:"" help:"Look at how unusual sign-ins are judged."`
+	OpenAPI    openapiCmd    `cmd:"" name:"openapi" help:"Print the API description (OpenAPI 3.1)."`
+	Routes     routesCmd     `cmd:"" help:"Print every route: method, path, what it needs, its limit."`
+	Limits     limitsCmd     `cmd:"" help:"Print the rate limits."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Hash       hashCmd       `cmd:"" hidden:"" help:"Hash passwords for a server, which starts this by itself."`
 }
 
 func main() {
