@@ -93,7 +93,10 @@ func (c complianceReport) source() (evidence.Source, error) {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	switch {
 	case err == nil && strings.HasPrefix(string(mod), "module flint\n"):
-		src.Tree, src.Name = os.DirFS(dir), "the source in "+dir
+		if dir, err = filepath.Abs(dir); err != nil {
+			return src, fmt.Errorf("find the source: %w", err)
+		}
+		src.Tree, src.Name = os.DirFS(dir), "the folder "+dir
 	case c.Source != "":
 		return src, fmt.Errorf("%s isn't Flint's source", dir)
 	case c.Results != "":

@@ -32,7 +32,8 @@ func TestEveryRequirementIsThereOnce(t *testing.T) {
 			t.Errorf("%s is there twice, or is no id", c.ID)
 		}
 		seen[c.ID] = true
-		chapters[c.ID[:strings.Index(c.ID, ".")]]++
+		chapter, _, _ := strings.Cut(c.ID, ".")
+		chapters[chapter]++
 		levels[c.Level]++
 	}
 	for chapter, want := range map[string]int{

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -85,6 +86,9 @@ func checks() []check {
 	}
 }
 
+// errNothingYet is returned by a check that has nothing to look at.
+var errNothingYet = errors.New("there is nothing to look at: no server has run yet")
+
 // runChecks runs all of them, one after the other.
 func runChecks(ctx context.Context, sys System) map[string]Proof {
 	seen := map[string]Proof{}
@@ -93,6 +97,9 @@ func runChecks(ctx context.Context, sys System) map[string]Proof {
 		detail, err := c.run(ctx, sys)
 		if p.Detail = c.what + ": " + detail; err != nil {
 			p.State, p.Detail = Fails, "it doesn't hold that "+c.what+": "+err.Error()
+		}
+		if errors.Is(err, errNothingYet) {
+			p.State, p.Detail = NotSeen, c.what+": "+err.Error()
 		}
 		if ctx.Err() != nil {
 			p.State, p.Detail = NotSeen, fmt.Sprintf("the report was stopped (%v)", ctx.Err())

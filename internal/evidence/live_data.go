@@ -95,6 +95,9 @@ func auditHolds(ctx context.Context, sys System) (string, error) {
 	if r.Checkpoints > 0 && len(notes) == 0 {
 		return "", errors.New("the mirror is empty or gone, so that a log cut short would look whole")
 	}
+	if r.Leaves == 0 {
+		return "", errNothingYet
+	}
 	key := "under the key that was given"
 	if sys.AuditKey == "" {
 		key = "under the log's own key, since none that was kept apart was given"
@@ -112,6 +115,9 @@ func valuesOpen(ctx context.Context, sys System) (string, error) {
 		if values += f.Values; f.Failed > 0 {
 			return "", fmt.Errorf("%d of %d values of %s don't", f.Failed, f.Values, f.Place)
 		}
+	}
+	if values == 0 {
+		return "", errNothingYet
 	}
 	return fmt.Sprintf("%d values in %d columns", values, places), nil
 }
@@ -146,7 +152,7 @@ func keyAges(ctx context.Context, sys System) (string, error) {
 		return "", fmt.Errorf("look at the signing keys: %w", err)
 	}
 	if made == nil {
-		return kek + "; no signing key yet", nil
+		return "", errNothingYet
 	}
 	age := sys.Now().Sub(*made)
 	if age > sys.SigningKeyAge+late {

@@ -128,7 +128,7 @@ func limitsHold(_ context.Context, sys System) (string, error) {
 }
 
 // proven are the operations that must not be done by a mere session.
-var proven = []string{ //nolint:gochecknoglobals // a list
+var proven = []string{
 	"POST /api/auth/mfa/setup", "POST /api/auth/mfa/verify-setup", "POST /api/auth/mfa/backup-codes", "DELETE /api/auth/mfa/disable",
 	"POST /api/auth/passkeys", "POST /api/auth/passkeys/options", "DELETE /api/auth/passkeys/{id}", "POST /api/user/email",
 	"POST /api/auth/devices/trust", "POST /api/keys", "POST /api/support/consent", "GET /api/security/log.csv",
@@ -193,7 +193,7 @@ func signingKeys(ctx context.Context, sys System) (string, error) {
 	case odd > 0:
 		return "", fmt.Errorf("%d aren't", odd)
 	case len(stored) == 0:
-		return "", errors.New("there are none: no server has run yet")
+		return "", errNothingYet
 	}
 	a := sys.ask(ctx, "GET", "/api/auth/jwks")
 	var set struct{ Keys []map[string]any }
