@@ -81,7 +81,7 @@ func (s Source) resultsNote() string {
 	case s.Results == nil:
 		return "each test named here exists in the source; no results were given, so that they pass is for CI to say"
 	}
-	return fmt.Sprintf("each test named here passed, by the results of a run of %d tests that was given", len(s.Results))
+	return fmt.Sprintf("a test counts only if it passed in the run of %d tests that was given; those of the web app and in the browser only exist in the source, and that they pass is for CI to say", len(s.Results))
 }
 
 // ReadResults reads what `go test -json` wrote.
