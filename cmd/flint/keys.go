@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"flint/internal/app"
-	"flint/internal/config"
 	"flint/internal/envelope"
 )
 
@@ -24,8 +23,8 @@ type keysCmd struct {
 
 // withKeys opens the keys of the configured database.
 func withKeys(ctx context.Context, fn func(context.Context, app.Config, *envelope.Keys) error) error {
-	var cfg app.Config
-	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
+	cfg, err := settings(ctx)
+	if err != nil {
 		return err
 	}
 	return withDatabase(ctx, func(ctx context.Context, db *app.Database) error {

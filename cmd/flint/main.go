@@ -18,6 +18,7 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Start a living demo: sample data, sandbox providers, nothing to configure."`
 	Serve      serveCmd      `cmd:"" help:"Serve the API, the web app and the background work."`
 	Migrate    migrateCmd    `cmd:"" help:"Look at the database's schema, or bring it up to date."`
+	Config     configCmd     `cmd:"" help:"Look at the settings: where each comes from, and what is unsafe."`
 	User       userCmd       `cmd:"" help:"Look after people's accounts, as an operator."`
 	Session    sessionCmd    `cmd:"" help:"Look after what signs people in, as an operator."`
 	Keys       keysCmd       `cmd:"" help:"Look after the keys that seal people's secrets."`

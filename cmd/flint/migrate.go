@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"flint/internal/app"
-	"flint/internal/config"
 )
 
 type migrateCmd struct {
@@ -52,8 +51,8 @@ func printStatus(ctx context.Context, db *app.Database) error {
 
 // withDatabase opens the database of the environment, or the private one.
 func withDatabase(ctx context.Context, fn func(context.Context, *app.Database) error) error {
-	var cfg app.Config
-	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
+	cfg, err := settings(ctx)
+	if err != nil {
 		return err
 	}
 	db, err := app.OpenDatabase(ctx, cfg)

@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"flint/internal/app"
-	"flint/internal/config"
 	"flint/internal/platform/telemetry"
 )
 
@@ -18,10 +18,14 @@ type serveCmd struct{}
 func (serveCmd) Run(ctx context.Context) error {
 	log := telemetry.NewLogger(os.Stderr, slog.LevelInfo)
 	slog.SetDefault(log)
-	var cfg app.Config
-	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
+	set, err := app.ReadSettings(ctx, os.Environ())
+	if err == nil {
+		err = set.Warn(ctx, time.Now(), log)
+	}
+	if err != nil {
 		return fmt.Errorf("Flint can't start with these settings (docs/CONFIGURATION.md explains each):\n%w", err) //nolint:staticcheck // a name
 	}
+	cfg := set.Config
 	cfg.Identity.HashCommand = hashCommand()
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {

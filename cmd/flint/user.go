@@ -36,8 +36,8 @@ func operator() access.Actor { return access.SystemActor("operator", id.User{}) 
 // withPeople puts Flint together without serving it.
 func withPeople(ctx context.Context, fn func(context.Context, *app.App) error) error {
 	ctx = postgres.AsSystem(ctx, "an operator's command")
-	var cfg app.Config
-	if err := config.Load(ctx, config.Environment(), &cfg); err != nil {
+	cfg, err := settings(ctx)
+	if err != nil {
 		return err
 	}
 	return withDatabase(ctx, func(ctx context.Context, db *app.Database) error {

@@ -11,6 +11,9 @@
 //     without white space around it, the way secrets are mounted into a
 //     container. A file that is missing, or NAME and NAME_FILE together, is an
 //     error: guessing which was meant could start Flint with the wrong secret.
+//   - secret://STORE/PATH#FIELD as a value stands for what a store keeps. Resolve
+//     follows such references before Load sees them, and knows where each value
+//     came from.
 //   - A struct that has Validate() error is asked once its fields are read.
 package config
 
@@ -146,6 +149,7 @@ func faultIn(err error) string {
 type source struct {
 	env    Lookuper
 	prefix string
+	raw    bool // references stay what they are
 	err    error
 }
 
@@ -155,6 +159,9 @@ func (s *source) Lookup(name string) (string, bool) {
 	direct, _ := s.env.Lookup(name)
 	path, _ := s.env.Lookup(name + "_FILE")
 	switch {
+	case path == "" && strings.HasPrefix(direct, Reference) && !s.raw:
+		s.err = fmt.Errorf("%s: a reference to a secret isn't followed here", name)
+		return "", false
 	case path == "":
 		return direct, direct != ""
 	case direct != "":
@@ -164,6 +171,10 @@ func (s *source) Lookup(name string) (string, bool) {
 	text, err := readFile(path)
 	if err != nil {
 		s.err = fmt.Errorf("%s_FILE: %w", name, err)
+		return "", false
+	}
+	if strings.HasPrefix(text, Reference) && !s.raw {
+		s.err = fmt.Errorf("%s_FILE: a reference to a secret isn't followed here", name)
 		return "", false
 	}
 	return text, text != ""

@@ -60,27 +60,29 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	return &Client{timeout: cfg.Timeout, kms: kms.NewFromConfig(c), secrets: secretsmanager.NewFromConfig(c)}, nil
 }
 
-// Read returns the secret of this name or ARN, whose text is a JSON object of
-// texts, and the id of its version. It returns ErrNoSecret if there is none.
-func (c *Client) Read(ctx context.Context, name string) (fields map[string]config.Secret, version string, err error) {
+// Fetch returns the current version of the secret of this name or ARN, whose text
+// is a JSON object. It returns ErrNoSecret if there is none.
+func (c *Client) Fetch(ctx context.Context, name string) (config.Kept, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	got, err := c.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(name)})
 	if _, none := errors.AsType[*types.ResourceNotFoundException](err); none {
-		return nil, "", fmt.Errorf("%s: %w", name, ErrNoSecret)
+		return config.Kept{}, fmt.Errorf("%s: %w", name, ErrNoSecret)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("read %s from Secrets Manager: %w", name, err)
+		return config.Kept{}, fmt.Errorf("read %s from Secrets Manager: %w", name, err)
 	}
-	var texts map[string]string
-	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &texts); err != nil {
-		return nil, "", fmt.Errorf("read %s from Secrets Manager: it isn't a JSON object of texts", name)
+	var values map[string]any
+	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &values); err != nil {
+		return config.Kept{}, fmt.Errorf("read %s from Secrets Manager: it isn't a JSON object", name)
 	}
-	fields = make(map[string]config.Secret, len(texts))
-	for field, text := range texts {
-		fields[field] = config.NewSecret(text)
+	kept := config.Kept{Fields: make(map[string]config.Secret, len(values)), Version: aws.ToString(got.VersionId), Made: aws.ToTime(got.CreatedDate)}
+	for field, v := range values {
+		if text, ok := v.(string); ok { // what isn't text can't be asked for
+			kept.Fields[field] = config.NewSecret(text)
+		}
 	}
-	return fields, aws.ToString(got.VersionId), nil
+	return kept, nil
 }
 
 // ErrNoSecret says that Secrets Manager has no such secret.

@@ -56,21 +56,21 @@ func TestKMSWrapsAndRotates(t *testing.T) {
 
 func TestSecretsManagerIsReadWithItsVersion(t *testing.T) {
 	a, c := open(t, "right")
-	if _, _, err := c.Read(t.Context(), "flint/prod"); !errors.Is(err, aws.ErrNoSecret) {
+	if _, err := c.Fetch(t.Context(), "flint/prod"); !errors.Is(err, aws.ErrNoSecret) {
 		t.Error(err)
 	}
 	a.Put("flint/prod", `{"STRIPE_SECRET_KEY":"one"}`)
-	_, first, err := c.Read(t.Context(), "flint/prod")
+	first, err := c.Fetch(t.Context(), "flint/prod")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Put("flint/prod", `{"STRIPE_SECRET_KEY":"two"}`)
-	fields, version, err := c.Read(t.Context(), "flint/prod")
-	if err != nil || version == first || fields["STRIPE_SECRET_KEY"].Reveal() != "two" {
-		t.Errorf("%v, version %s, %v", fields, version, err)
+	kept, err := c.Fetch(t.Context(), "flint/prod")
+	if err != nil || kept.Version == first.Version || kept.Made.IsZero() || kept.Fields["STRIPE_SECRET_KEY"].Reveal() != "two" {
+		t.Errorf("%v, %v", kept, err)
 	}
 	a.Put("flint/prod", `not json`)
-	if _, _, err := c.Read(t.Context(), "flint/prod"); err == nil || strings.Contains(err.Error(), "not json\"") {
+	if _, err := c.Fetch(t.Context(), "flint/prod"); err == nil || strings.Contains(err.Error(), "not json\"") {
 		t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -173,25 +174,31 @@ func (c *Client) keep(ctx context.Context, lease *api.Secret) {
 	}
 }
 
-// Read returns the newest version of a secret: Read(ctx, "secret", "flint/prod").
+// Fetch returns the newest version of a secret of the KV engine, version 2:
+// Fetch(ctx, "secret/flint/prod") is flint/prod of the engine mounted at secret.
 // It returns ErrNoSecret if there is none, or if it was deleted.
-func (c *Client) Read(ctx context.Context, mount, path string) (fields map[string]config.Secret, version int, err error) {
-	got, err := c.api.KVv2(mount).Get(ctx, path)
+func (c *Client) Fetch(ctx context.Context, path string) (config.Kept, error) {
+	mount, name, _ := strings.Cut(path, "/")
+	if mount == "" || name == "" {
+		return config.Kept{}, errors.New("a secret of Vault's is named MOUNT/PATH")
+	}
+	got, err := c.api.KVv2(mount).Get(ctx, name)
 	if errors.Is(err, api.ErrSecretNotFound) || (err == nil && (got == nil || got.Data == nil)) {
-		return nil, 0, fmt.Errorf("%s/%s: %w", mount, path, ErrNoSecret)
+		return config.Kept{}, fmt.Errorf("%s: %w", path, ErrNoSecret)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("read %s/%s from Vault: %w", mount, path, plainly(err))
+		return config.Kept{}, fmt.Errorf("read %s from Vault: %w", path, plainly(err))
 	}
-	fields = make(map[string]config.Secret, len(got.Data))
-	for name, v := range got.Data {
-		text, ok := v.(string)
-		if !ok {
-			return nil, 0, fmt.Errorf("read %s/%s from Vault: the field %s isn't text", mount, path, name)
+	kept := config.Kept{Fields: make(map[string]config.Secret, len(got.Data))}
+	for field, v := range got.Data {
+		if text, ok := v.(string); ok { // what isn't text can't be asked for
+			kept.Fields[field] = config.NewSecret(text)
 		}
-		fields[name] = config.NewSecret(text)
 	}
-	return fields, got.VersionMetadata.Version, nil
+	if m := got.VersionMetadata; m != nil {
+		kept.Version, kept.Made = strconv.Itoa(m.Version), m.CreatedTime
+	}
+	return kept, nil
 }
 
 // ErrNoSecret says that Vault has no such secret.

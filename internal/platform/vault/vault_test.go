@@ -60,17 +60,17 @@ func TestSecretsAreReadWithTheirVersion(t *testing.T) {
 	t.Parallel()
 	a := far.New(far.Config{Token: "root"})
 	c := open(t, a, vault.Config{Token: config.NewSecret("root")})
-	if _, _, err := c.Read(t.Context(), "secret", "flint/prod"); !errors.Is(err, vault.ErrNoSecret) {
+	if _, err := c.Fetch(t.Context(), "secret/flint/prod"); !errors.Is(err, vault.ErrNoSecret) {
 		t.Error(err)
 	}
 	a.Put("secret", "flint/prod", map[string]string{"STRIPE_SECRET_KEY": "one"})
 	a.Put("secret", "flint/prod", map[string]string{"STRIPE_SECRET_KEY": "two"})
-	fields, version, err := c.Read(t.Context(), "secret", "flint/prod")
-	if err != nil || version != 2 || fields["STRIPE_SECRET_KEY"].Reveal() != "two" {
-		t.Errorf("%v, version %d, %v", fields, version, err)
+	kept, err := c.Fetch(t.Context(), "secret/flint/prod")
+	if err != nil || kept.Version != "2" || kept.Made.IsZero() || kept.Fields["STRIPE_SECRET_KEY"].Reveal() != "two" {
+		t.Errorf("%v, %v", kept, err)
 	}
 	a.Seal(true)
-	if _, _, err := c.Read(t.Context(), "secret", "flint/prod"); err == nil || errors.Is(err, vault.ErrNoSecret) {
+	if _, err := c.Fetch(t.Context(), "secret/flint/prod"); err == nil || errors.Is(err, vault.ErrNoSecret) {
 		t.Errorf("a sealed Vault has no secret missing: %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestARoleSignsInAgainWhenItsTokenHasEnded(t *testing.T) {
 	a.Expire()
 	deadline := time.Now().Add(20 * time.Second)
 	for a.Calls("login") == 0 || a.Calls("read") == 0 {
-		_, _, err := c.Read(t.Context(), "secret", "x")
+		_, err := c.Fetch(t.Context(), "secret/x")
 		if err == nil {
 			break
 		}
