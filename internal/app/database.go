@@ -16,12 +16,15 @@ import (
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/private"
 	"flint/internal/platform/queue"
+	"flint/internal/platform/vault"
 )
 
 // Database is an open database: somebody's server, or our own.
 type Database struct {
 	Pool    *pgxpool.Pool    // of the role that the program works as
 	cluster *private.Cluster // nil if DATABASE_URL named a server
+	lent    *vault.Lender    // keeps the user that Pool connects as; nil if URL names one
+	vault   *vault.Client    // lends it
 	owner   postgres.Config  // how the tables' owner connects; zero: as Pool does
 }
 
@@ -43,6 +46,11 @@ func OpenDatabase(ctx context.Context, cfg Config) (*Database, error) {
 		db.owner = cfg.Database
 		db.owner.URL = cfg.Database.MigrateURL
 	}
+	if cfg.Database.Login != "" {
+		if err := db.borrow(ctx, &cfg); err != nil {
+			return nil, err
+		}
+	}
 	pool, err := postgres.Open(ctx, cfg.Database)
 	if err != nil {
 		db.Close()
@@ -50,6 +58,29 @@ func OpenDatabase(ctx context.Context, cfg Config) (*Database, error) {
 	}
 	db.Pool = pool
 	return db, nil
+}
+
+// borrow connects the pool as a user that Vault lends, and keeps it in hand.
+func (d *Database) borrow(ctx context.Context, cfg *Config) (err error) {
+	if !cfg.Vault.Enabled() {
+		return errors.New("VAULT_ADDR: must be set, since DATABASE_LOGIN is in Vault")
+	}
+	if d.vault, err = vault.Open(ctx, cfg.Vault); err != nil {
+		return err
+	}
+	mount, role, _ := cfg.Database.Lender()
+	logins := postgres.NewLogins("", config.Secret{})
+	d.lent, err = d.vault.Lend(ctx, mount, role, vault.LenderConfig{
+		Use:   func(l vault.Login) { logins.Use(l.Name, l.Password) },
+		End:   func(l vault.Login) { logins.End(l.Name) },
+		Grace: cfg.Database.StatementTimeout + 30*time.Second, // what runs may end
+	})
+	if err != nil {
+		d.vault.Close()
+		return err
+	}
+	cfg.Database.Logins = logins
+	return nil
 }
 
 // Migrate brings the schema up to date, as its owner.
@@ -137,6 +168,10 @@ func (d *Database) Lost() <-chan struct{} {
 func (d *Database) Close() {
 	if d.Pool != nil {
 		d.Pool.Close()
+	}
+	if d.lent != nil {
+		d.lent.Close()
+		d.vault.Close()
 	}
 	if d.cluster != nil {
 		_ = d.cluster.Stop() // nothing can be done about it at the end

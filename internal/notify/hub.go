@@ -16,6 +16,7 @@ import (
 
 	"flint/internal/fault"
 	"flint/internal/id"
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/web"
 )
 
@@ -29,7 +30,7 @@ const (
 
 // Hub listens on one connection of its own and hands events to streams.
 type Hub struct {
-	conn *pgx.ConnConfig
+	pool *pgxpool.Pool // only to connect as it does
 	log  *slog.Logger
 
 	cancel context.CancelFunc
@@ -47,9 +48,7 @@ var hello = web.Event{Name: Hello, Data: json.RawMessage("{}")}
 
 // New returns a Hub for the database of pool. It uses no connection of the pool.
 func New(pool *pgxpool.Pool, log *slog.Logger) *Hub {
-	conn := pool.Config().ConnConfig.Copy()
-	conn.RuntimeParams["application_name"] = "flint live events"
-	return &Hub{conn: conn, log: log, done: make(chan struct{}), streams: map[id.User]map[*stream]bool{}}
+	return &Hub{pool: pool, log: log, done: make(chan struct{}), streams: map[id.User]map[*stream]bool{}}
 }
 
 // Start begins to listen. It returns when the first connection is up, or with
@@ -166,7 +165,7 @@ func (h *Hub) helloAll() {
 
 // listen opens the connection.
 func (h *Hub) listen(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, h.conn)
+	conn, err := postgres.Alone(ctx, h.pool, "flint live events")
 	if err != nil {
 		return nil, fmt.Errorf("connect for live events: %w", err)
 	}

@@ -224,7 +224,7 @@ func (s *Service) listen(ctx context.Context) {
 // hear listens on one connection until it fails. It reports whether it had
 // begun to hear.
 func (s *Service) hear(ctx context.Context) (heard bool, err error) {
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig.Copy())
+	conn, err := postgres.Alone(ctx, s.pool, "")
 	if err != nil {
 		return false, fmt.Errorf("connect: %w", err)
 	}

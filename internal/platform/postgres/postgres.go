@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,6 +42,36 @@ type Config struct {
 	MaxConns int32 `env:"DATABASE_MAX_CONNS,default=16"`
 	// StatementTimeout ends a statement that runs away.
 	StatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT,default=30s"`
+	// Login names who lends the user that the program works as, instead of one in
+	// URL: "vault:MOUNT/ROLE".
+	Login string `env:"DATABASE_LOGIN"`
+
+	// Logins, if there are any, say as whom to connect, instead of URL.
+	Logins *Logins
+}
+
+// Validate reports what is wrong with the settings, by variable.
+func (c Config) Validate() error {
+	if c.Login == "" {
+		return nil
+	}
+	mount, role, ok := c.Lender()
+	switch {
+	case !ok || mount == "" || role == "":
+		return errors.New(`DATABASE_LOGIN: reads "vault:MOUNT/ROLE"`)
+	case c.URL.IsZero():
+		return errors.New("DATABASE_URL: must say where the database is, since DATABASE_LOGIN says as whom to use it")
+	case c.MigrateURL.IsZero():
+		return errors.New("DATABASE_MIGRATE_URL: must be set with DATABASE_LOGIN: whoever is lent owns no tables")
+	}
+	return nil
+}
+
+// Lender takes Login apart.
+func (c Config) Lender() (mount, role string, ok bool) {
+	rest, ok := strings.CutPrefix(c.Login, "vault:")
+	mount, role, _ = strings.Cut(rest, "/")
+	return mount, role, ok && !strings.Contains(role, "/")
 }
 
 // DB runs statements: *pgxpool.Pool or pgx.Tx.
@@ -75,6 +106,9 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 		setDefault(c.ConnConfig.RuntimeParams, "statement_timeout", fmt.Sprint(cfg.StatementTimeout.Milliseconds()))
 	}
 	c.AfterConnect = prepareConn
+	if cfg.Logins != nil {
+		cfg.Logins.attach(c)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -82,6 +116,9 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	if err := checkVersion(ctx, pool); err != nil {
 		pool.Close()
 		return nil, err
+	}
+	if cfg.Logins != nil {
+		cfg.Logins.add(pool)
 	}
 	return pool, nil
 }

@@ -295,9 +295,9 @@ func (c *Client) Borrow(ctx context.Context, mount, role string) (Login, error) 
 	return Login{Name: name, Password: config.NewSecret(password), Lease: time.Duration(got.LeaseDuration) * time.Second, Max: !got.Renewable, id: got.LeaseID}, nil
 }
 
-// Renew asks for l to live on, and returns for how long.
-func (c *Client) Renew(ctx context.Context, l Login) (Login, error) {
-	got, err := c.api.Sys().RenewWithContext(ctx, l.id, int(l.Lease.Seconds()))
+// Renew asks for l to live on for d, and returns for how long it does.
+func (c *Client) Renew(ctx context.Context, l Login, d time.Duration) (Login, error) {
+	got, err := c.api.Sys().RenewWithContext(ctx, l.id, int(d.Seconds()))
 	if err != nil {
 		return l, fmt.Errorf("renew a database user of Vault's: %w", plainly(err))
 	}

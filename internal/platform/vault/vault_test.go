@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -129,13 +130,38 @@ func TestDatabaseUsersAreBorrowed(t *testing.T) {
 	if err != nil || !known[l.Name] || l.Password.IsZero() || l.Lease != time.Hour {
 		t.Fatalf("%+v, %v", l, err)
 	}
-	if l, err = c.Renew(t.Context(), l); err != nil || l.Lease != time.Hour {
+	if l, err = c.Renew(t.Context(), l, time.Hour); err != nil || l.Lease != time.Hour {
 		t.Errorf("%+v, %v", l, err)
 	}
 	if err := c.GiveBack(t.Context(), l); err != nil || known[l.Name] {
 		t.Errorf("%v, %v", known, err)
 	}
-	if _, err := c.Renew(t.Context(), l); err == nil {
+	if _, err := c.Renew(t.Context(), l, time.Hour); err == nil {
 		t.Error("a user that was given back was renewed")
+	}
+}
+
+func TestALenderOutlivesAVaultThatIsAway(t *testing.T) {
+	t.Parallel()
+	a := far.New(far.Config{Token: "root", Users: users{}, LoanTTL: time.Second, LoanMax: time.Hour})
+	c := open(t, a, vault.Config{Token: config.NewSecret("root")})
+	lent := make(chan vault.Login, 9)
+	l, err := c.Lend(t.Context(), "database", "flint", vault.LenderConfig{
+		Use: func(l vault.Login) { lent <- l }, Retry: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	first := <-lent
+	a.Seal(true)
+	time.AfterFunc(2*time.Second, func() { a.Seal(false) }) // longer than the loan
+	select {
+	case next := <-lent:
+		if next.Name == first.Name {
+			t.Error("the same user again")
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("Vault is back, and nobody asks it")
 	}
 }
