@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,7 +69,12 @@ type App struct {
 	syncs        *ingest.Service
 	inbox        *webhook.Service
 	hub          *notify.Hub
+	post         *mail.Swap
 
+	captcha asker
+	reload  sync.Mutex
+	cfg     Config            // as it is in use; Reload changes it
+	noted   map[string]string // which secrets the audit log knows to be read
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	release []func() // what Build opened, in order
@@ -103,7 +109,7 @@ func Build(ctx context.Context, cfg Config, pool *pgxpool.Pool, log *slog.Logger
 }
 
 func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.Mirror, now func() time.Time, log *slog.Logger) (*App, error) {
-	a := &App{pool: pool, log: log, release: []func(){keys.Close}}
+	a := &App{pool: pool, log: log, cfg: cfg, noted: map[string]string{}, release: []func(){keys.Close}}
 	jobs, err := queue.NewInserter(pool)
 	if err != nil {
 		return nil, err
@@ -181,7 +187,8 @@ func (a *App) guard(g ground) (err error) {
 	bots := g.cfg.Bots
 	bots.Now, bots.Log = g.now, g.log
 	if g.far.captcha != nil {
-		bots.Service = g.far.captcha
+		a.captcha.Store(g.far.captcha)
+		bots.Service = &a.captcha
 	}
 	a.bots, err = bot.New(bots, g.pool, g.keys, g.limits)
 	return err
@@ -241,13 +248,12 @@ func (a *App) door(g ground) {
 func (a *App) work(g ground) error {
 	posting := g.cfg.Mail
 	posting.Log, posting.Now = g.log, g.now
-	post, err := mail.New(posting)
+	post, err := mail.NewSwap(posting)
 	if err != nil {
 		return err
 	}
-	if open, ok := post.(interface{ Close() }); ok {
-		a.release = append(a.release, open.Close)
-	}
+	a.post = post
+	a.release = append(a.release, post.Close)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &identity.ConfirmWorker{Service: a.Identity, Sender: post})
 	river.AddWorker(workers, &identity.NoticeWorker{Service: a.Identity, Sender: post})
@@ -366,7 +372,7 @@ func (a *App) providers(cfg Config, now func() time.Time, log *slog.Logger) (far
 		if f.captcha, err = captcha.New(cfg.Captcha, now, log, nil); err != nil {
 			return f, fmt.Errorf("set up the check for people: %w", err)
 		}
-		a.release = append(a.release, f.captcha.Close)
+		a.release = append(a.release, func() { a.captcha.Load().Close() })
 	}
 	return f, nil
 }

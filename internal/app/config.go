@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"flint/internal/access"
 	"flint/internal/bot"
@@ -42,6 +43,9 @@ type Config struct {
 	// State is the folder for what Flint keeps on disk: the key ring and, when
 	// DATABASE_URL isn't set, the database. Default: the user's state folder.
 	State string `env:"FLINT_STATE"`
+	// Reload is how often files and stores are read again, for what changes without
+	// a restart. 0: only when SIGHUP says so.
+	Reload time.Duration `env:"FLINT_RELOAD,default=5m"`
 	// Demo switches the demo's banner on and says where its sandbox is.
 	Demo Demo
 
@@ -85,6 +89,9 @@ func (c Config) Validate() error {
 	if c.Origin.Secure() && c.Web.TLSCert == "" && !c.behind() && public(c.Listen) {
 		faults = append(faults, errors.New("FLINT_LISTEN: people reach Flint by https, but this address listens to everybody without it: "+
 			"set FLINT_TLS_CERT and FLINT_TLS_KEY, or FLINT_TRUSTED_PROXIES if a proxy before it speaks TLS, or listen on 127.0.0.1"))
+	}
+	if c.Reload < 0 || c.Reload > 0 && c.Reload < time.Second {
+		faults = append(faults, errors.New("FLINT_RELOAD: at least 1s, or 0"))
 	}
 	if c.Web.TLSCert != "" && !c.Origin.IsZero() && !c.Origin.Secure() {
 		faults = append(faults, errors.New("FLINT_TLS_CERT: FLINT_ORIGIN must begin with https:// then"))

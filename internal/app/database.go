@@ -25,6 +25,7 @@ type Database struct {
 	cluster *private.Cluster // nil if DATABASE_URL named a server
 	lent    *vault.Lender    // keeps the user that Pool connects as; nil if URL names one
 	vault   *vault.Client    // lends it
+	logins  *postgres.Logins // as whom Pool connects, if URL says so
 	owner   postgres.Config  // how the tables' owner connects; zero: as Pool does
 }
 
@@ -46,10 +47,17 @@ func OpenDatabase(ctx context.Context, cfg Config) (*Database, error) {
 		db.owner = cfg.Database
 		db.owner.URL = cfg.Database.MigrateURL
 	}
-	if cfg.Database.Login != "" {
+	switch {
+	case cfg.Database.Login != "":
 		if err := db.borrow(ctx, &cfg); err != nil {
 			return nil, err
 		}
+	case db.cluster == nil:
+		var err error
+		if db.logins, err = postgres.LoginsOf(cfg.Database.URL); err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		cfg.Database.Logins = db.logins
 	}
 	pool, err := postgres.Open(ctx, cfg.Database)
 	if err != nil {

@@ -150,6 +150,7 @@ func Names() []Name {
 		{"import.undo", Data, "An import was undone", nil, ""},
 
 		{"bot.refuse", internal, "Forms were refused as automated", nil, ""},
+		{"secret.read", internal, "A secret of Flint's was read from where it is kept", nil, ""},
 		{"signing_key.create", internal, "A signing key was made", nil, ""},
 		{"signing_key.rotate", internal, "A signing key was made to follow another", nil, ""},
 		{"signing_key.retire", internal, "A signing key was retired", nil, ""},

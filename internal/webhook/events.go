@@ -16,8 +16,8 @@ import (
 
 // teller reads Teller's deliveries.
 func (s *Service) teller() source {
-	return source{provider: connection.Teller, configured: len(s.cfg.Teller) > 0, read: func(r *http.Request, body []byte) (event, error) {
-		if err := teller.VerifyWebhook(s.cfg.Teller, single(r, "Teller-Signature"), body, s.cfg.Now()); err != nil {
+	return source{provider: connection.Teller, configured: func() bool { return len(s.ofTeller()) > 0 }, read: func(r *http.Request, body []byte) (event, error) {
+		if err := teller.VerifyWebhook(s.ofTeller(), single(r, "Teller-Signature"), body, s.cfg.Now()); err != nil {
 			return event{}, fault.Because(ErrSignature, err)
 		}
 		e, err := teller.ParseEvent(body)
@@ -48,8 +48,8 @@ func (s *Service) applyTeller(ctx context.Context, tx pgx.Tx, e teller.Event, c 
 
 // snaptrade reads SnapTrade's deliveries.
 func (s *Service) snaptrade() source {
-	return source{provider: connection.SnapTrade, configured: len(s.cfg.SnapTrade) > 0, read: func(r *http.Request, body []byte) (event, error) {
-		err := snaptrade.VerifyWebhook(s.cfg.SnapTrade, single(r, "Signature"), body, s.cfg.Now())
+	return source{provider: connection.SnapTrade, configured: func() bool { return len(s.ofSnapTrade()) > 0 }, read: func(r *http.Request, body []byte) (event, error) {
+		err := snaptrade.VerifyWebhook(s.ofSnapTrade(), single(r, "Signature"), body, s.cfg.Now())
 		if errors.Is(err, snaptrade.ErrEvent) {
 			return event{}, fault.Because(ErrUnreadable, err)
 		}

@@ -28,6 +28,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,6 +67,7 @@ type Service struct {
 	keys  *envelope.Keys
 	queue queue.Inserter
 	cfg   Config
+	valid atomic.Pointer[signing]
 }
 
 // New returns a Service.
@@ -76,7 +78,9 @@ func New(pool *pgxpool.Pool, keys *envelope.Keys, q queue.Inserter, cfg Config) 
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Service{pool: pool, keys: keys, queue: q, cfg: cfg}
+	s := &Service{pool: pool, keys: keys, queue: q, cfg: cfg}
+	s.valid.Store(&signing{teller: cfg.Teller, snapTrade: cfg.SnapTrade})
+	return s
 }
 
 // event is a verified delivery.
@@ -92,14 +96,14 @@ type event struct {
 // source is one provider's way of delivering.
 type source struct {
 	provider   string
-	configured bool
+	configured func() bool
 	read       func(r *http.Request, body []byte) (event, error)
 }
 
 // handler takes deliveries of a source.
 func (s *Service) handler(from source) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !from.configured {
+		if !from.configured() {
 			web.Problem(w, r, ErrNotConfigured)
 			return
 		}

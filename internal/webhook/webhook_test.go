@@ -46,6 +46,8 @@ type bench struct {
 	owner id.User
 	bank  id.Connection // Teller's enr_1
 	stock id.Connection // SnapTrade's auth-1
+
+	service *webhook.Service
 }
 
 const authorization = "87b24961-b51e-4db8-9226-f198f6518a89"
@@ -73,7 +75,8 @@ func newBench(t *testing.T, change ...func(*webhook.Config)) *bench {
 			return web.Decision{Allowed: true}, nil
 		},
 	})
-	webhook.New(b.pool, keys, inserter, cfg).Operations(server)
+	b.service = webhook.New(b.pool, keys, inserter, cfg)
+	b.service.Operations(server)
 	b.http = webtest.New(t, server.Handler(), origin)
 	b.exec(`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values (@id, 'ada@example.test', 'Ada', 'x', 'pro', @now, @now)`,
 		postgres.Args{"id": b.owner, "now": now})

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +30,30 @@ type Logins struct {
 // NewLogins returns Logins that connect as name.
 func NewLogins(name string, password config.Secret) *Logins {
 	return &Logins{name: name, password: password, pools: map[*pgxpool.Pool]bool{}, open: map[*pgx.Conn]string{}}
+}
+
+// LoginsOf returns Logins that connect as a connection string says.
+func LoginsOf(url config.Secret) (*Logins, error) {
+	c, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, errUnreadable
+	}
+	return NewLogins(c.User, config.NewSecret(c.Password)), nil
+}
+
+// Follow connects from now on as a new connection string says, which must name
+// the same database. It returns the user of before, and whether it is another.
+func (l *Logins) Follow(before, url config.Secret) (old string, other bool, err error) {
+	a, errA := pgx.ParseConfig(before.Reveal())
+	b, errB := pgx.ParseConfig(url.Reveal())
+	switch {
+	case errA != nil || errB != nil:
+		return "", false, errUnreadable
+	case a.Host != b.Host || a.Port != b.Port || a.Database != b.Database || !maps.Equal(a.RuntimeParams, b.RuntimeParams):
+		return "", false, errors.New("DATABASE_URL names another server or database now")
+	}
+	l.Use(b.User, config.NewSecret(b.Password))
+	return a.User, a.User != b.User, nil
 }
 
 // Use makes new connections as name. Idle ones of before are closed, and those
@@ -84,7 +110,9 @@ func (l *Logins) attach(c *pgxpool.Config) {
 	}
 	// A connection that was begun before Use and came up after it isn't kept.
 	c.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) {
-		return conn.Config().User == l.As(), nil
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.open[conn] == l.name, nil
 	}
 	c.BeforeClose = l.forget
 }

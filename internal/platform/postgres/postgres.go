@@ -92,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(cfg.URL.Reveal())
 	if err != nil {
 		// pgx masks the password, but not one that makes the URL unreadable.
-		return nil, errors.New("open database: DATABASE_URL is not a connection string such as postgres://user:password@host/name")
+		return nil, fmt.Errorf("open database: %w", errUnreadable)
 	}
 	if cfg.MaxConns > 0 {
 		c.MaxConns = cfg.MaxConns
@@ -122,6 +122,8 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	}
 	return pool, nil
 }
+
+var errUnreadable = errors.New("DATABASE_URL is not a connection string such as postgres://user:password@host/name")
 
 // MinVersion is the oldest PostgreSQL that Flint's SQL runs on.
 const MinVersion = 15
