@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flint/internal/audit"
 	"flint/internal/audit/tlog"
 	"flint/internal/config"
 	"flint/internal/connection"
@@ -107,7 +108,7 @@ func MoveKeys(ctx context.Context, cfg Config, keys *envelope.Keys, to string) e
 func SealedPlaces() []envelope.Place {
 	var all []envelope.Place
 	for _, places := range [][]envelope.Place{
-		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(),
+		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(),
 	} {
 		all = append(all, places...)
 	}

@@ -304,6 +304,9 @@ func TestATrustedDeviceIsNotHeldUntilItsTrustEnds(t *testing.T) {
 	without.Cookies, without.Status = []*http.Cookie{here.access}, 409
 	h.web.Check(t, without)
 	h.web.Check(t, trust)
+	if vs := h.verbs(t); !strings.HasSuffix(vs, "device.trust") {
+		t.Errorf("the log says %q", vs)
+	}
 	if m := h.warnings(t); len(m) != 1 || m[0].Subject != "A device is trusted now" {
 		t.Errorf("%d notices", len(m))
 	}
