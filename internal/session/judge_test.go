@@ -169,6 +169,9 @@ func TestAnUnusualSignInWaitsForTheMailbox(t *testing.T) {
 	ok := verifying(challenge, code[:3]+" "+code[3:], 200)
 	ok.Contains = []string{`"success":true`}
 	a := h.web.Check(t, ok)
+	if vs := h.verbs(t); !strings.HasSuffix(vs, "session.start") {
+		t.Errorf("the log says %q", vs)
+	}
 	h.web.Check(t, cookiesOf(t, a).user(200))
 	h.web.Check(t, verifying(challenge, code, 410)) // once
 	h.pass(time.Hour)
