@@ -195,6 +195,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the newest signed state of the audit log */
+        get: operations["get-audit-checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prove that the audit log only grew between two checkpoints */
+        get: operations["get-audit-consistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/challenge": {
         parameters: {
             query?: never;
@@ -1424,6 +1458,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/security/log/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prove that an entry is in the log
+         * @description Of your own entries. 409 for an entry of the last second.
+         */
+        get: operations["get-security-log-by-id-proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/snaptrade/webhooks": {
         parameters: {
             query?: never;
@@ -1959,6 +2013,10 @@ export interface components {
             /** @description What stood behind # in the mailed link */
             token: string;
         };
+        CheckpointOutBody: {
+            /** @description Signed note with the size and the root of the tree: C2SP tlog-checkpoint */
+            checkpoint: string;
+        };
         ChoosePasswordInBody: {
             /** @description 8 to 256 characters of any kind, compared exactly */
             password: string;
@@ -2081,6 +2139,14 @@ export interface components {
         ConsentOutBody: {
             /** @description null: support can't look */
             consent: components["schemas"]["AdminConsent"] | null;
+        };
+        ConsistencyOutBody: {
+            /** @description The earlier checkpoint */
+            from: string;
+            /** @description RFC 6962 2.1.2 */
+            path: string[];
+            /** @description The later one */
+            to: string;
         };
         CreationOutBody: {
             publicKey: components["schemas"]["MfaCreation"];
@@ -2563,6 +2629,26 @@ export interface components {
             response?: string;
             /** @description The challenge's */
             token: string;
+        };
+        ProofOutBody: {
+            /** @description Signed note with the size and the root of the tree */
+            checkpoint: string;
+            /** @description SHA-256 of a zero byte and the leaf */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Number of the leaf
+             */
+            index: number;
+            /** @description What is hashed: the entry with each field's length, what is personal as it is sealed */
+            leaf: string;
+            /** @description From the leaf to the root, RFC 6962 2.1.1 */
+            path: string[];
+            /**
+             * Format: int64
+             * @description Leaves of the tree
+             */
+            size: number;
         };
         PublicKeyStruct: {
             challenge: string;
@@ -3461,6 +3547,87 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AboutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-audit-checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-audit-consistency": {
+        parameters: {
+            query: {
+                /** @description Size of an earlier checkpoint */
+                from: number;
+                /** @description Size of a later one */
+                to: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -6374,6 +6541,47 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-security-log-by-id-proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of an entry of GET /api/security/log */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
