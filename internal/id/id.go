@@ -36,6 +36,8 @@ type (
 	Device      = Of[deviceKind]
 	Hold        = Of[hold]
 	DataKey     = Of[dataKey]
+	Deletion    = Of[deletion]
+	LegalHold   = Of[legalHold]
 )
 
 type (
@@ -60,6 +62,8 @@ type (
 	deviceKind  struct{}
 	hold        struct{}
 	dataKey     struct{}
+	deletion    struct{}
+	legalHold   struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

@@ -107,6 +107,7 @@ var loose = map[string]string{
 	"refresh_tokens.session_id":     "has no owner column: it is whose session it is",
 	"email_change_tokens.change_id": "has no owner column: it is whose change it is",
 	"webhook_inbox.connection_id":   "no person's request reads or writes it",
+	"account_deletions.user_id":     "outlives its person: that an account was erased",
 	"audit_entries.actor_id":        "the log outlives people",
 	"audit_entries.subject_id":      "the log outlives people",
 	"keyring.data_keys.user_id":     "made before its person's row is committed, and destroyed on purpose",
