@@ -26,3 +26,20 @@ create table legal_holds (
 );
 create unique index legal_holds_live on legal_holds (user_id) where released_at is null;
 select flint_own_rows('legal_holds');
+
+-- Copies of what somebody has here, made at their request. The archive is sealed,
+-- and goes when it is fetched or expires.
+create table privacy_exports (
+    id         uuid primary key,
+    user_id    uuid not null references users on delete cascade,
+    asked_at   timestamptz not null,
+    ready_at   timestamptz,
+    expires_at timestamptz,
+    fetched_at timestamptz,
+    failed     boolean not null default false,    -- too large
+    bytes      bigint not null default 0,         -- of the archive, before it was sealed
+    archive    bytea
+);
+create index privacy_exports_user on privacy_exports (user_id, asked_at);
+create unique index privacy_exports_waiting on privacy_exports (user_id) where ready_at is null and not failed;
+select flint_own_rows('privacy_exports');

@@ -289,6 +289,7 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &connection.RevokeWorker{Service: a.connections})
 	river.AddWorker(workers, &connection.LeaveWorker{Service: a.connections})
 	river.AddWorker(workers, &compliance.LetterWorker{Service: a.privacy, Sender: post})
+	river.AddWorker(workers, &compliance.ExportWorker{Service: a.privacy})
 	river.AddWorker(workers, &compliance.EraseWorker{Service: a.privacy})
 	river.AddWorker(workers, &connection.AdoptWorker{Service: a.connections})
 	river.AddWorker(workers, &connection.SweepWorker{Service: a.connections})

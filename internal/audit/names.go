@@ -101,6 +101,8 @@ func Names() []Name {
 		{"account.undo_deletion", Account, "The deletion of the account was undone", nil, ""},
 		{"account.begin_deletion", Account, "The account was closed, and institutions are being told", nil, ""},
 		{"account.erase", Account, "The account was erased", nil, ""},
+		{"export.ask", Account, "A copy of your data was asked for", nil, ""},
+		{"export.fetch", Account, "A copy of your data was downloaded", nil, ""},
 		{"account.look", Account, "Our staff looked at how your account stands, not at what you own", nil, ""},
 		{"account.sign_out", Account, "Our staff signed you out everywhere", nil, ""},
 		{"account.set_tier", Account, "Your plan was changed", map[string]map[string]string{"after": {

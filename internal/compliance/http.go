@@ -71,4 +71,5 @@ func (s *Service) Operations(api *web.Server) {
 	}, func(ctx context.Context, in *undoIn) (*struct{}, error) {
 		return nil, s.UndoByLink(ctx, config.NewSecret(in.Body.Token))
 	})
+	s.exportOperations(api)
 }

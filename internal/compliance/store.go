@@ -61,3 +61,48 @@ func isHeld(ctx context.Context, db postgres.DB, owner id.User) (bool, error) {
 		select exists (select from legal_holds where user_id = @owner and released_at is null)`,
 		postgres.Args{"owner": owner})
 }
+
+const exportColumns = `id, asked_at, ready_at, expires_at, fetched_at, failed, bytes`
+
+func insertExport(ctx context.Context, tx pgx.Tx, owner id.User, e Export) error {
+	return postgres.Exec(ctx, tx, `insert into privacy_exports (id, user_id, asked_at) values (@id, @owner, @asked)`,
+		postgres.Args{"id": e.ID, "owner": owner, "asked": e.AskedAt})
+}
+
+func exportsSince(ctx context.Context, db postgres.DB, owner id.User, since time.Time) ([]Export, error) {
+	return postgres.Many[Export](ctx, db, `
+		select `+exportColumns+` from privacy_exports
+		where user_id = @owner and asked_at > @since order by asked_at desc, id desc`,
+		postgres.Args{"owner": owner, "since": since})
+}
+
+// exportRow is an Export with what it holds.
+type exportRow struct {
+	Export
+	Archive []byte
+}
+
+func lockExport(ctx context.Context, tx pgx.Tx, owner id.User, export id.Export) (exportRow, error) {
+	return postgres.One[exportRow](ctx, tx, `
+		select `+exportColumns+`, archive from privacy_exports where id = @id and user_id = @owner for update`,
+		postgres.Args{"id": export, "owner": owner})
+}
+
+// fetchExport notes that an export was fetched, and lets go of it.
+func fetchExport(ctx context.Context, tx pgx.Tx, owner id.User, export id.Export, now time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		update privacy_exports set fetched_at = @now, archive = null where id = @id and user_id = @owner`,
+		postgres.Args{"id": export, "owner": owner, "now": now})
+}
+
+func storeExport(ctx context.Context, db postgres.DB, owner id.User, export id.Export, sealed []byte, size int, now, expires time.Time) error {
+	return postgres.Exec(ctx, db, `
+		update privacy_exports set ready_at = @now, expires_at = @expires, archive = @sealed, bytes = @size
+		where id = @id and user_id = @owner and ready_at is null`,
+		postgres.Args{"id": export, "owner": owner, "sealed": sealed, "size": size, "now": now, "expires": expires})
+}
+
+func failExport(ctx context.Context, db postgres.DB, owner id.User, export id.Export) error {
+	return postgres.Exec(ctx, db, `update privacy_exports set failed = true where id = @id and user_id = @owner`,
+		postgres.Args{"id": export, "owner": owner})
+}

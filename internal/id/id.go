@@ -38,6 +38,7 @@ type (
 	DataKey     = Of[dataKey]
 	Deletion    = Of[deletion]
 	LegalHold   = Of[legalHold]
+	Export      = Of[export]
 )
 
 type (
@@ -64,6 +65,7 @@ type (
 	dataKey     struct{}
 	deletion    struct{}
 	legalHold   struct{}
+	export      struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().
