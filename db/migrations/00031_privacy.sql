@@ -4,6 +4,7 @@
 create table account_deletions (
     id         uuid primary key,
     user_id    uuid not null,
+    asked_by   text not null check (asked_by in ('owner', 'retention')),
     asked_at   timestamptz not null,
     due_at     timestamptz not null,
     begun_at   timestamptz,                       -- closed to sign-ins; the providers are being told
@@ -43,3 +44,12 @@ create table privacy_exports (
 create index privacy_exports_user on privacy_exports (user_id, asked_at);
 create unique index privacy_exports_waiting on privacy_exports (user_id) where ready_at is null and not failed;
 select flint_own_rows('privacy_exports');
+
+-- What retention did, rule by rule.
+create table retention_runs (
+    rule    text not null,
+    at      timestamptz not null,
+    removed bigint not null,
+    held    bigint not null,
+    primary key (rule, at)
+);

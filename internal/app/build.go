@@ -60,6 +60,7 @@ type App struct {
 	Sessions *session.Service
 	Proof    *tlog.Log
 	Rates    *market.Service
+	Privacy  *compliance.Service
 
 	bots         *bot.Guard
 	programs     *apikey.Service
@@ -69,7 +70,6 @@ type App struct {
 	connections  *connection.Service
 	syncs        *ingest.Service
 	inbox        *webhook.Service
-	privacy      *compliance.Service
 	hub          *notify.Hub
 	post         *mail.Swap
 
@@ -222,7 +222,7 @@ func (a *App) property(g ground) {
 
 // duties makes what lets go of people's data.
 func (a *App) duties(g ground) {
-	a.privacy = compliance.New(compliance.Config{
+	a.Privacy = compliance.New(compliance.Config{
 		Pool: g.pool, Keys: g.keys, Jobs: g.jobs, People: a.Identity, Origin: g.cfg.Origin, Now: g.now, Log: g.log,
 		EndSessions: a.endSessions, Leave: a.connections.Leave,
 		Untold: func(ctx context.Context, tx pgx.Tx, user id.User) (int, int, error) {
@@ -255,7 +255,7 @@ func (a *App) door(g ground) {
 	mountOwn(a.Web, g.cfg, g.pool)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas, g.now), a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.privacy, a.staff,
+		audit.NewLog(g.pool, g.atlas, g.now), a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.Privacy, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -288,16 +288,17 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, portfolio.NewDayWorker(a.wealth, g.log))
 	river.AddWorker(workers, &connection.RevokeWorker{Service: a.connections})
 	river.AddWorker(workers, &connection.LeaveWorker{Service: a.connections})
-	river.AddWorker(workers, &compliance.LetterWorker{Service: a.privacy, Sender: post})
-	river.AddWorker(workers, &compliance.ExportWorker{Service: a.privacy})
-	river.AddWorker(workers, &compliance.EraseWorker{Service: a.privacy})
+	river.AddWorker(workers, &compliance.LetterWorker{Service: a.Privacy, Sender: post})
+	river.AddWorker(workers, &compliance.ExportWorker{Service: a.Privacy})
+	river.AddWorker(workers, &compliance.RetainWorker{Service: a.Privacy})
+	river.AddWorker(workers, &compliance.EraseWorker{Service: a.Privacy})
 	river.AddWorker(workers, &connection.AdoptWorker{Service: a.connections})
 	river.AddWorker(workers, &connection.SweepWorker{Service: a.connections})
 	river.AddWorker(workers, &webhook.SweepWorker{Service: a.inbox})
 	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
 	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(),
+		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(), compliance.Daily(),
 	}, g.log)
 	return err
 }

@@ -156,6 +156,9 @@ func Names() []Name {
 		{"import.apply", Data, "A statement was imported", nil, ""},
 		{"import.undo", Data, "An import was undone", nil, ""},
 
+		{"hold.place", internal, "A legal hold was placed", nil, ""},
+		{"hold.release", internal, "A legal hold was released", nil, ""},
+		{"retention.run", internal, "Data whose time was over was removed", nil, ""},
 		{"bot.refuse", internal, "Forms were refused as automated", nil, ""},
 		{"secret.read", internal, "A secret of Flint's was read from where it is kept", nil, ""},
 		{"signing_key.create", internal, "A signing key was made", nil, ""},

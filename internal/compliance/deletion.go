@@ -29,6 +29,7 @@ const remindBefore = 2 * 24 * time.Hour
 type Deletion struct {
 	ID             id.Deletion
 	UserID         id.User
+	AskedBy        string // owner, or retention: nobody has been here for years
 	AskedAt, DueAt time.Time
 	BegunAt        *time.Time // it can't be undone since then
 	EndedAt        *time.Time
@@ -38,16 +39,23 @@ type Deletion struct {
 // Ask begins the deletion of the actor's account. If it has begun already, that
 // deletion is returned, and nothing else happens.
 func (s *Service) Ask(ctx context.Context, actor access.Actor) (Deletion, error) {
+	return s.askFor(ctx, actor, actor.User)
+}
+
+func (s *Service) askFor(ctx context.Context, actor access.Actor, user id.User) (Deletion, error) {
 	var d Deletion
 	err := postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) (err error) {
-		if _, err = s.cfg.People.Lock(ctx, tx, actor.User); err != nil { // of two at once, one finds the other's
+		if _, err = s.cfg.People.Lock(ctx, tx, user); err != nil { // of two at once, one finds the other's
 			return fmt.Errorf("lock person: %w", err)
 		}
-		if d, err = waiting(ctx, tx, actor.User); !errors.Is(err, fault.ErrNotFound) {
+		if d, err = waiting(ctx, tx, user); !errors.Is(err, fault.ErrNotFound) {
 			return err
 		}
 		now := s.now()
-		d = Deletion{ID: id.New[id.Deletion](), UserID: actor.User, AskedAt: now, DueAt: now.Add(UndoTime)}
+		d = Deletion{ID: id.New[id.Deletion](), UserID: user, AskedBy: "owner", AskedAt: now, DueAt: now.Add(UndoTime)}
+		if actor.System != "" {
+			d.AskedBy = actor.System
+		}
 		if err := insertDeletion(ctx, tx, d); err != nil {
 			return fmt.Errorf("store deletion: %w", err)
 		}
@@ -59,7 +67,7 @@ func (s *Service) Ask(ctx context.Context, actor access.Actor) (Deletion, error)
 		if err := s.queue(ctx, tx, EraseArgs{Deletion: d.ID, User: d.UserID}, d.DueAt); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Subject: actor.User, Verb: "account.ask_deletion", Object: d.ID.String()})
+		return audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Subject: user, Verb: "account.ask_deletion", Object: d.ID.String()})
 	})
 	if err != nil {
 		return d, fmt.Errorf("ask for deletion: %w", err)

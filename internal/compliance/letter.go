@@ -81,6 +81,11 @@ func (s *Service) letter(step string, d Deletion, p identity.Person) mail.Letter
 	if step == stepReminder {
 		subject, says = "Reminder: your Flint account is to be deleted", "You asked to delete your Flint account."
 	}
+	otherwise := "If it wasn't you, keep the account, and choose another password at once."
+	if d.AskedBy == "retention" {
+		otherwise = "If you don't need the account any more, there is nothing to do."
+		says = "Nobody has used your Flint account for seven years."
+	}
 	return mail.Letter{
 		To: p.Email, Subject: subject,
 		Paragraphs: []string{
@@ -88,6 +93,6 @@ func (s *Service) letter(step string, d Deletion, p identity.Person) mail.Letter
 			"Afterwards nobody can bring it back, we neither.",
 		},
 		Action:   mail.Action{Label: "Keep my account", Link: s.cfg.Origin.Link(undoPage, s.token(d.ID))},
-		Footnote: "If it wasn't you, keep the account, and choose another password at once.",
+		Footnote: otherwise,
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"flint/internal/platform/postgres"
 )
 
-const deletionColumns = `id, user_id, asked_at, due_at, begun_at, ended_at, unrevoked`
+const deletionColumns = `id, user_id, asked_by, asked_at, due_at, begun_at, ended_at, unrevoked`
 
 func insertDeletion(ctx context.Context, tx pgx.Tx, d Deletion) error {
 	return postgres.Exec(ctx, tx, `
-		insert into account_deletions (id, user_id, asked_at, due_at) values (@id, @owner, @asked, @due)`,
-		postgres.Args{"id": d.ID, "owner": d.UserID, "asked": d.AskedAt, "due": d.DueAt})
+		insert into account_deletions (id, user_id, asked_by, asked_at, due_at) values (@id, @owner, @by, @asked, @due)`,
+		postgres.Args{"id": d.ID, "owner": d.UserID, "by": d.AskedBy, "asked": d.AskedAt, "due": d.DueAt})
 }
 
 func waiting(ctx context.Context, db postgres.DB, owner id.User) (Deletion, error) {

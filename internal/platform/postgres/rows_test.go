@@ -22,6 +22,7 @@ var everybodys = map[string]string{
 	"audit_nodes":                 "hashes of hashes",
 	"audit_checkpoints":           "signed roots, made to be public",
 	"audit_keys":                  "Flint's own; the private half is sealed",
+	"retention_runs":              "how many rows were removed, of nobody in particular",
 	"goose_db_version":            "which migrations have run",
 	"river_job":                   "the job queue's; jobs carry ids only",
 	"river_leader":                "the job queue's",
