@@ -82,7 +82,8 @@ func TestACopyOfOnesDataIsFetchedOnce(t *testing.T) {
 	}
 	h.rows(`update sessions set password_at = now() - interval '1 hour' returning id::text`)
 	h.rows(`select pg_notify('flint_people', id::text)::text from users`)
-	ann.soon("GET", "/api/privacy/export/"+third+"/download", nil, http.StatusForbidden, "step_up_required")
+	ann.soon("POST", "/api/privacy/export", nil, http.StatusForbidden, "step_up_required")
+	ann.refused("GET", "/api/privacy/export/"+third+"/download", nil, http.StatusForbidden, "step_up_required")
 	var list struct{ Exports []struct{ Status string } }
 	ann.must("GET", "/api/privacy/export", nil).json(t, &list)
 	if len(list.Exports) != 3 || list.Exports[0].Status != "ready" || list.Exports[1].Status != "expired" || list.Exports[2].Status != "fetched" {

@@ -31,6 +31,15 @@ func (p *person) due() {
 	p.rows(`update river_job set scheduled_at = now() where kind = 'compliance.erase' and state = 'scheduled' returning id::text`)
 }
 
+// undoing waits for the mail about p's deletion and returns its token.
+func (h *house) undoing(p *person) string {
+	h.t.Helper()
+	h.until("the mail is sent", func() bool {
+		return len(h.rows(`select id::text from river_job where kind = 'compliance.letter' and state = 'completed'`)) > 0
+	})
+	return h.linkTo(p.email, "/undo-deletion")
+}
+
 // TestADeletionCanBeUndone asks for one and takes it back, by the mail's link and
 // signed in.
 func TestADeletionCanBeUndone(t *testing.T) {
@@ -46,7 +55,7 @@ func TestADeletionCanBeUndone(t *testing.T) {
 		t.Fatalf("asked for, it says %+v", is)
 	}
 	ann.must("POST", "/api/privacy/deletion", nil) // once more is the same one
-	token := h.linkTo(ann.email, "/undo-deletion")
+	token := h.undoing(ann)
 	stranger := &person{house: h, address: "203.0.113.99"}
 	stranger.must("POST", "/api/privacy/deletion/undo", map[string]string{"token": token})
 	for _, wrong := range []string{token, token[:len(token)-1], "x", uuid.NewString()} {

@@ -117,7 +117,7 @@ func TestAccountsThatNobodyUsesAreDeleted(t *testing.T) {
 		t.Fatalf("to be deleted: %v", who)
 	}
 	stranger := person{house: h, address: "203.0.113.97"}
-	stranger.must("POST", "/api/privacy/deletion/undo", map[string]string{"token": h.linkTo(ann.email, "/undo-deletion")})
+	stranger.must("POST", "/api/privacy/deletion/undo", map[string]string{"token": h.undoing(ann)})
 	if _, err := h.app.Privacy.Retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
