@@ -30,6 +30,13 @@ type undoIn struct {
 	}
 }
 
+type undoOut struct {
+	Body struct {
+		Success bool   `json:"success"`
+		Message string `json:"message"`
+	}
+}
+
 func outOf(d *Deletion) *deletionOut {
 	out := &deletionOut{}
 	out.Body.Kept = Kept()
@@ -66,10 +73,12 @@ func (s *Service) Operations(api *web.Server) {
 		return nil, s.Undo(ctx, access.From(ctx))
 	})
 	web.Handle(api, web.Op{
-		Method: "POST", Path: "/api/privacy/deletion/undo", Summary: "Keep your account after all, with the link of the mail", Tag: "privacy", Status: 204,
+		Method: "POST", Path: "/api/privacy/deletion/undo", Summary: "Keep your account after all, with the link of the mail", Tag: "privacy",
 		Needs: access.Public, Limit: "auth", MaxBody: 8 << 10,
-	}, func(ctx context.Context, in *undoIn) (*struct{}, error) {
-		return nil, s.UndoByLink(ctx, config.NewSecret(in.Body.Token))
+	}, func(ctx context.Context, in *undoIn) (*undoOut, error) {
+		out := &undoOut{}
+		out.Body.Success, out.Body.Message = true, "Your account stays."
+		return out, s.UndoByLink(ctx, config.NewSecret(in.Body.Token))
 	})
 	s.exportOperations(api)
 }
