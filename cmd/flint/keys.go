@@ -148,10 +148,10 @@ func (keysVerify) Run(ctx context.Context) error {
 		}
 		failed := 0
 		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "PLACE\tVALUES\tDON'T OPEN\tROWS")
+		fmt.Fprintln(w, "PLACE\tVALUES\tERASED\tDON'T OPEN\tROWS")
 		for _, f := range found {
 			failed += f.Failed
-			fmt.Fprintf(w, "%s\t%d\t%d\t%v\n", f.Place, f.Values, f.Failed, f.Broken)
+			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%v\n", f.Place, f.Values, f.Erased, f.Failed, f.Broken)
 		}
 		if err := w.Flush(); err != nil {
 			return fmt.Errorf("print: %w", err)

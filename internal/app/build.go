@@ -255,7 +255,7 @@ func (a *App) door(g ground) {
 	mountOwn(a.Web, g.cfg, g.pool)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas, g.now), a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.Privacy, a.staff,
+		audit.NewLog(g.pool, g.atlas, g.now), a.Proof, a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.Privacy, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}

@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/app"
 	"flint/internal/audit/tlog"
+	"flint/internal/config"
 	"flint/internal/envelope"
 	"flint/internal/envelope/envelopetest"
 	"flint/internal/id"
+	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/postgres/private"
 )
@@ -144,6 +145,9 @@ func TestTheErasedAreGone(t *testing.T) {
 			t.Errorf("%s in the restored backup: %d of %d values don't open, hers is %d", place, after.Failed, after.Values, hers)
 		}
 	}
+	if entries := now["audit_entries.sealed"]; entries.Erased == 0 || entries.Erased == entries.Values || entries.Failed > 0 {
+		t.Errorf("%d of %d sealed entries in the restored backup are erased, %d don't open", entries.Erased, entries.Values, entries.Failed)
+	}
 	h.proven(t)
 }
 
@@ -262,7 +266,7 @@ func (h *house) sealedIn(t *testing.T, ring string, backups ...[]byte) map[strin
 			t.Fatalf("restore: %v %s", err, out)
 		}
 	}
-	pool, err := pgxpool.New(t.Context(), database)
+	pool, err := postgres.Open(t.Context(), postgres.Config{URL: config.NewSecret(database), MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flint/internal/audit"
 	"flint/internal/audit/tlog"
 	"flint/internal/compliance"
 	"flint/internal/config"
@@ -108,7 +109,7 @@ func MoveKeys(ctx context.Context, cfg Config, keys *envelope.Keys, to string) e
 func SealedPlaces() []envelope.Place {
 	var all []envelope.Place
 	for _, places := range [][]envelope.Place{
-		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), compliance.Places(),
+		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
 	} {
 		all = append(all, places...)
 	}

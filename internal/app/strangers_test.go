@@ -18,9 +18,9 @@ import (
 // household is what a person owns, by id.
 type household struct {
 	*person
-	account, connection, broker, transaction, session, applied, preview, passkey, key, device, export string
-	enrollment                                                                                        enrollment
-	ids                                                                                               []string // all of theirs, whatever they are of
+	account, connection, broker, transaction, session, applied, preview, passkey, key, device, entry, export string
+	enrollment                                                                                               enrollment
+	ids                                                                                                      []string // all of theirs, whatever they are of
 }
 
 const statement = "Date,Description,Amount\n2026-11-02,%s COFFEE,-4.50\n2026-11-03,%s LUNCH,-14.25\n"
@@ -59,6 +59,7 @@ func furnish(p *person, bank, broker, kind string) household {
 		insert into devices (token_hash, user_id, session_id, created_at, last_used_at)
 		select sha256(('device ' || id)::bytea), id, gen_random_uuid(), now(), now() from users where email = $1
 		returning id::text`, p.email)[0]
+	m.entry = p.rows(`select e.id::text from audit_entries e join users u on u.id = e.subject_id where u.email = $1 order by e.at limit 1`, p.email)[0]
 	var made struct{ APIKey struct{ ID string } }
 	p.must("POST", "/api/keys", map[string]string{"name": mark + " key"}).json(p.t, &made)
 	m.key = made.APIKey.ID
@@ -108,6 +109,7 @@ func (m household) doors() []door {
 		{"DELETE", "/api/keys/{id}", m.key, nil},
 		{"GET", "/api/privacy/export/{id}/download", m.export, nil},
 		{"DELETE", "/api/auth/devices/{id}", m.device, nil},
+		{"GET", "/api/security/log/{id}/proof", m.entry, nil},
 		{"DELETE", "/api/auth/sessions/{id}", m.session, nil},
 	}
 }

@@ -13,7 +13,7 @@ func (h *house) linkTo(to, page string) string {
 	h.t.Helper()
 	var box struct{ Messages []struct{ Links []string } }
 	found := ""
-	for n := 0; n < 200 && found == ""; n++ {
+	h.until("a link to "+page+" for "+to, func() bool {
 		h.order("GET", "/control/inbox?wait=1&to="+url.QueryEscape(to), nil, &box)
 		for _, m := range box.Messages {
 			for _, link := range m.Links {
@@ -22,10 +22,8 @@ func (h *house) linkTo(to, page string) string {
 				}
 			}
 		}
-	}
-	if found == "" {
-		h.t.Fatalf("no link to %s for %s: %+v", page, to, box)
-	}
+		return found != ""
+	})
 	return found
 }
 

@@ -10,6 +10,12 @@
 // The request id and the address come from the context, where the web server
 // put them. Entries are only ever added; this package has no way to change one.
 //
+// The address, and whatever of the detail isn't a count or a code of our own, is
+// sealed under the key of the person concerned (seal.go; under Flint's own if
+// nobody was signed in), and opened for whoever
+// may read the entry. When the key is destroyed, that is erased; who did what,
+// and when, stays, and so does the proof of it, since it is over the sealed bytes.
+//
 // People read what concerns them, in plain words: GET /api/security/log, made of
 // the table of names in names.go. Every verb has a name there.
 package audit
@@ -50,7 +56,21 @@ type Line struct {
 	RequestID string
 	Address   string
 	Detail    map[string]any
+	Sealed    []byte // what is personal; opened into the two above
+	Lost      Loss   `db:"-"`
 }
+
+// Loss says why what is personal in an entry isn't there.
+type Loss string
+
+// The reasons.
+const (
+	Erased     Loss = "erased"     // the person's key was destroyed
+	Unreadable Loss = "unreadable" // it was altered
+)
+
+// anonymous is the kind of actor who isn't signed in.
+const anonymous = "anonymous"
 
 const (
 	maxObject = 200  // bytes
@@ -68,11 +88,10 @@ func Record(ctx context.Context, tx pgx.Tx, now time.Time, e Entry) error {
 
 // Write is Record for those who refer to the entry later. It returns its id.
 func Write(ctx context.Context, tx pgx.Tx, now time.Time, e Entry) (id.Entry, error) {
-	detail, err := e.check()
-	if err != nil {
+	if err := e.check(); err != nil {
 		return id.Entry{}, fmt.Errorf("audit %q: %w", e.Verb, err)
 	}
-	kind, actor := "anonymous", id.User{}
+	kind, actor := anonymous, id.User{}
 	switch {
 	case e.Actor.System != "":
 		kind = "system"
@@ -84,39 +103,46 @@ func Write(ctx context.Context, tx pgx.Tx, now time.Time, e Entry) (id.Entry, er
 		address = a.String()
 	}
 	entry := id.New[id.Entry]()
+	ours, theirs := e.split()
+	detail, err := json.Marshal(ours)
+	if err != nil {
+		return id.Entry{}, fmt.Errorf("audit %q: %w", e.Verb, err)
+	}
+	owner := holder(kind, e.Subject, actor)
+	sealed, err := seal(ctx, tx, owner, entry, personal{address, theirs})
+	if err != nil {
+		return id.Entry{}, fmt.Errorf("audit %q: %w", e.Verb, err)
+	}
 	if err := insert(ctx, tx, row{
 		id: entry, at: now, actor: actor, kind: kind, name: e.Actor.System, subject: e.Subject,
-		verb: e.Verb, object: e.Object, request: telemetry.RequestID(ctx), address: address, detail: detail,
+		verb: e.Verb, object: e.Object, request: telemetry.RequestID(ctx), detail: detail, sealed: sealed, holder: owner,
 	}); err != nil {
 		return id.Entry{}, fmt.Errorf("audit %q: %w", e.Verb, err)
 	}
 	return entry, nil
 }
 
-// check returns the detail as JSON, or why the entry can't be kept.
-func (e Entry) check() ([]byte, error) {
+// check returns why the entry can't be kept.
+func (e Entry) check() error {
 	if !verb.MatchString(e.Verb) {
-		return nil, fmt.Errorf("a verb reads noun.verb in lower case")
+		return fmt.Errorf("a verb reads noun.verb in lower case")
 	}
 	if len(e.Object) > maxObject {
-		return nil, fmt.Errorf("an object is at most %d bytes, not %d", maxObject, len(e.Object))
-	}
-	if len(e.Detail) == 0 {
-		return []byte("{}"), nil
+		return fmt.Errorf("an object is at most %d bytes, not %d", maxObject, len(e.Object))
 	}
 	for name, v := range e.Detail {
 		if err := plain(v); err != nil {
-			return nil, fmt.Errorf("detail %q: %w", name, err)
+			return fmt.Errorf("detail %q: %w", name, err)
 		}
 	}
 	b, err := json.Marshal(e.Detail)
 	if err != nil {
-		return nil, fmt.Errorf("detail: %w", err)
+		return fmt.Errorf("detail: %w", err)
 	}
 	if len(b) > maxDetail {
-		return nil, fmt.Errorf("a detail is at most %d bytes, not %d", maxDetail, len(b))
+		return fmt.Errorf("a detail is at most %d bytes, not %d", maxDetail, len(b))
 	}
-	return b, nil
+	return nil
 }
 
 // plain accepts what can't hide a secret: words, numbers, times and lists of

@@ -14,7 +14,6 @@ import (
 	"flint/internal/config"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
-	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/telemetry"
 )
 
@@ -22,7 +21,7 @@ var now = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
 func TestAnEntryKeepsWhoWhatAndWhence(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	ana := id.New[id.User]()
 	ctx := telemetry.WithRequest(t.Context(), "req-1", netip.MustParseAddr("203.0.113.9"))
 	actors := []access.Actor{{User: ana}, access.SystemActor("connection.sync", ana), {}}
@@ -57,7 +56,7 @@ func TestAnEntryKeepsWhoWhatAndWhence(t *testing.T) {
 
 func TestWithoutAnEntryThereIsNoChange(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	ana := id.New[id.User]()
 	secret := config.NewSecret("canary")
 	for name, e := range map[string]audit.Entry{
@@ -90,7 +89,7 @@ func TestWithoutAnEntryThereIsNoChange(t *testing.T) {
 
 func TestPagesNeitherSkipNorRepeat(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	ana := id.New[id.User]()
 	err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 		var errs []error

@@ -10,7 +10,6 @@ import (
 	"flint/internal/access"
 	"flint/internal/audit"
 	"flint/internal/id"
-	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/web/webtest"
 )
 
@@ -24,7 +23,7 @@ func downloading(user id.User, header map[string]string, status int) webtest.Sce
 
 func TestTheLogIsATableThatNoSpreadsheetRuns(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	c := door(t, pool)
 	ana, bob := id.New[id.User](), id.New[id.User]()
 	begin := time.Date(2026, 1, 23, 14, 0, 0, 0, time.UTC)

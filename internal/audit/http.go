@@ -59,6 +59,12 @@ func (g *Log) eventOf(l Line) event {
 		ID: l.ID, At: l.At, Event: l.Verb, Title: n.Title, Detail: l.Says(), Area: n.Area, By: l.By(),
 		Device: l.Device(), Address: l.Address,
 	}
+	switch l.Lost {
+	case Erased:
+		e.Detail = "What was personal here was erased."
+	case Unreadable:
+		e.Detail = "What was personal here can't be read."
+	}
 	if e.By == "support" { // where our own people sit is theirs
 		e.Address, e.Device = "", ""
 	}

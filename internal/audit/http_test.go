@@ -18,7 +18,6 @@ import (
 	"flint/internal/geo"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
-	"flint/internal/platform/postgres/pgtest"
 	"flint/internal/platform/telemetry"
 	"flint/internal/platform/web"
 	"flint/internal/platform/web/webtest"
@@ -70,7 +69,7 @@ type logPage struct {
 
 func TestPeopleReadWhatConcernsThemInPlainWords(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	c := door(t, pool)
 	ana, bob, operator := id.New[id.User](), id.New[id.User](), id.New[id.User]()
 	for i, e := range []audit.Entry{
@@ -118,7 +117,7 @@ func TestPeopleReadWhatConcernsThemInPlainWords(t *testing.T) {
 
 func TestTheLogSaysWhereAnAddressIsIfThatIsKnown(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	c := door(t, pool)
 	ana := id.New[id.User]()
 	for i, address := range []string{"81.2.69.142", "203.0.113.9"} {
@@ -136,7 +135,7 @@ func TestTheLogSaysWhereAnAddressIsIfThatIsKnown(t *testing.T) {
 
 func TestPagesOfTheLogMissNothingAndLeakNothing(t *testing.T) {
 	t.Parallel()
-	pool := pgtest.New(t)
+	pool := sealing(t)
 	c := door(t, pool)
 	ana, bob := id.New[id.User](), id.New[id.User]()
 	for i := range 25 {

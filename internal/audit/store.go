@@ -13,14 +13,15 @@ import (
 
 // row is an entry as it is stored.
 type row struct {
-	id               id.Entry
-	at               time.Time
-	actor            id.User
-	kind, name       string
-	subject          id.User
-	verb, object     string
-	request, address string
-	detail           []byte
+	id             id.Entry
+	at             time.Time
+	actor          id.User
+	kind, name     string
+	subject        id.User
+	verb, object   string
+	request        string
+	detail, sealed []byte
+	holder         id.User // of the key
 }
 
 func insert(ctx context.Context, tx pgx.Tx, r row) error {
@@ -28,13 +29,13 @@ func insert(ctx context.Context, tx pgx.Tx, r row) error {
 	return postgres.Exec(ctx, tx, `
 		with entry as (
 			insert into audit_entries
-				(id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail)
+				(id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, detail, sealed, sealed_for)
 			values
-				(@id, @at, @actor, @kind, @name, @subject, @verb, @object, @request, @address, @detail))
+				(@id, @at, @actor, @kind, @name, @subject, @verb, @object, @request, @detail, @sealed, @holder))
 		insert into audit_pending (entry_id) values (@id)`,
 		postgres.Args{
 			"id": r.id, "at": r.at, "actor": r.actor, "kind": r.kind, "name": r.name, "subject": r.subject,
-			"verb": r.verb, "object": r.object, "request": r.request, "address": r.address, "detail": r.detail,
+			"verb": r.verb, "object": r.object, "request": r.request, "detail": r.detail, "sealed": r.sealed, "holder": r.holder,
 		})
 }
 
@@ -54,7 +55,7 @@ func ListFor(ctx context.Context, db postgres.DB, subject id.User, p Page) ([]Li
 	// Entries of one moment are told apart by their id, so none is skipped or
 	// shown twice when a page ends between them.
 	lines, err := postgres.Many[Line](ctx, db, `
-		select id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail
+		select id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail, sealed
 		from audit_entries
 		where subject_id = @subject and (@verbs::text[] is null or verb = any(@verbs))
 		  and (@before::uuid is null
@@ -65,14 +66,20 @@ func ListFor(ctx context.Context, db postgres.DB, subject id.User, p Page) ([]Li
 	if err != nil {
 		return nil, fmt.Errorf("list audit entries: %w", err)
 	}
-	return lines, nil
+	return lines, open(ctx, db, lines)
 }
 
 // Find returns one entry, or fault.ErrNotFound.
 func Find(ctx context.Context, db postgres.DB, entry id.Entry) (Line, error) {
-	return postgres.One[Line](ctx, db, `
-		select id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail
+	line, err := postgres.One[Line](ctx, db, `
+		select id, at, actor_id, actor_kind, actor_name, subject_id, verb, object, request_id, address, detail, sealed
 		from audit_entries where id = @entry`, postgres.Args{"entry": entry})
+	if err != nil {
+		return line, err
+	}
+	found := []Line{line}
+	err = open(ctx, db, found)
+	return found[0], err
 }
 
 // Happened reports whether something with this verb has ever concerned subject.

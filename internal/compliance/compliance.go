@@ -89,7 +89,7 @@ type Remains struct {
 func Kept() []Remains {
 	return []Remains{
 		{"That there was an account and when it was erased, under a random number", "To show that the deletion was carried out"},
-		{"The entries of the audit log about the account: what was done and when, under random numbers", "The log proves what happened; an entry that is taken out would break the proof"},
+		{"The entries of the audit log about the account: what was done and when, under random numbers, and the network address where it was somebody who was not signed in", "The log proves what happened; an entry that is taken out would break the proof"},
 		{"Copies in backups, until those are replaced", "Backups can't be edited. What was sealed in them can't be opened any more"},
 		{"Everything, as long as a court or an authority says so", "A legal hold; the deletion goes on when it is released"},
 	}

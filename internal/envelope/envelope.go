@@ -31,6 +31,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"flint/internal/fault"
@@ -40,6 +41,9 @@ import (
 // ErrSealed says that a sealed value doesn't open here: it was altered, moved
 // from another place, sealed under other keys, or its key was destroyed.
 var ErrSealed = fault.New(fault.Internal, "sealed", "A stored secret can't be opened.")
+
+// ErrErased is the cause of an ErrSealed whose data key was destroyed.
+var ErrErased = errors.New("its data key is not there")
 
 // The first byte of every sealed value is its format. Another layout takes
 // another number, and Open tells them apart before it trusts anything else.

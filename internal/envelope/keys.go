@@ -43,6 +43,7 @@ type Keys struct {
 	pool    *pgxpool.Pool // of the keys alone
 	now     func() time.Time
 	release func()
+	leave   func()    // ends that the keys go with data
 	first   tink.AEAD // opens what was sealed before there were data keys; nil without a ring
 	mac     []byte
 
@@ -68,7 +69,8 @@ type slot struct {
 }
 
 // Open returns the keys that cfg.KMS opens, and makes the first ones of a new
-// database. The schema must be up to date. The caller closes them.
+// database. They go with the connections of cfg.Pool (Of) until they are closed.
+// The schema must be up to date. The caller closes them.
 func Open(ctx context.Context, cfg Config) (*Keys, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -92,11 +94,26 @@ func Open(ctx context.Context, cfg Config) (*Keys, error) {
 	if err = k.begin(ctx, seed); err == nil {
 		err = k.loadHashKey(ctx)
 	}
+	if err == nil {
+		k.leave, err = postgres.Accompany(ctx, cfg.Pool, k)
+	}
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
 	return k, nil
+}
+
+// errNoKeys says that something is to be sealed or opened where no keys are open.
+var errNoKeys = errors.New("no keys are open for this database")
+
+// Of returns the keys of the database that db is of, which Open opened.
+func Of(ctx context.Context, db postgres.DB) (*Keys, error) {
+	k, ok, err := postgres.Companion[*Keys](ctx, db)
+	if err == nil && !ok {
+		err = errNoKeys
+	}
+	return k, err
 }
 
 // system marks ctx as the keys' own business, whoever needs one.
@@ -106,6 +123,9 @@ func system(ctx context.Context) context.Context {
 
 // Close lets go of the keys' connections.
 func (k *Keys) Close() {
+	if k.leave != nil {
+		k.leave()
+	}
 	if k.pool != nil {
 		k.pool.Close()
 	}
@@ -284,7 +304,7 @@ func (k *Keys) named(ctx context.Context, key id.DataKey, ref Ref) (dataKey, err
 			return row.Kek, err
 		})
 		if fault.KindOf(err) == fault.NotFound {
-			return dataKey{}, fault.Because(ErrSealed, errors.New("its data key is not there"))
+			return dataKey{}, fault.Because(ErrSealed, ErrErased)
 		}
 		if err != nil {
 			return dataKey{}, fmt.Errorf("find the data key: %w", err)

@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,10 @@ type Place struct {
 	Row           string // column with what Ref.Row says, as text
 	Owner         string // column with the owner; empty for Flint's own
 	Apart         bool   // as Ref.Apart
+	// Fixed says that the values stay as they are, under whatever key, since
+	// something vouches for their bytes. A retired key is kept as long as one
+	// names it, and a value whose key was destroyed is what erasing is meant to do.
+	Fixed bool
 	// Name is Ref.Place; default: table.column.
 	Name string
 }
@@ -93,7 +98,7 @@ func (k *Keys) Reseal(ctx context.Context, places []Place, keep time.Duration, t
 	}
 	done := 0
 	for _, p := range places {
-		for after := ""; ; {
+		for after := ""; !p.Fixed; {
 			n, last, err := k.resealSome(ctx, p, after)
 			if err != nil {
 				return err
@@ -114,6 +119,9 @@ func (k *Keys) countStale(ctx context.Context, places []Place) (total int, err e
 	err = postgres.InTx(ctx, k.data, func(tx pgx.Tx) error {
 		total = 0
 		for _, p := range places {
+			if p.Fixed {
+				continue
+			}
 			n, err := ask(ctx, tx, p.sql(`
 				select count(*) from {table} t
 				left join keyring.data_keys d on d.id = `+keyOf+`
@@ -203,7 +211,8 @@ type Finding struct {
 	Place  string
 	Values int      // that are there
 	Oldest int      // of those, in the format before data keys
-	Failed int      // that don't open
+	Erased int      // of a fixed place, whose key was destroyed
+	Failed int      // that don't open otherwise
 	Broken []string // the rows of those, 20 at most
 }
 
@@ -242,7 +251,12 @@ func (k *Keys) look(ctx context.Context, p Place, row sealedRow, f *Finding) {
 	if row.Value[0] == oldest {
 		f.Oldest++
 	}
-	if _, err := k.Open(ctx, p.ref(row), row.Value); err != nil {
+	_, err := k.Open(ctx, p.ref(row), row.Value)
+	if p.Fixed && errors.Is(err, ErrErased) {
+		f.Erased++
+		return
+	}
+	if err != nil {
 		if f.Failed++; len(f.Broken) < 20 {
 			f.Broken = append(f.Broken, row.Row)
 		}

@@ -169,6 +169,9 @@ func TestAnUnusualSignInWaitsForTheMailbox(t *testing.T) {
 	ok := verifying(challenge, code[:3]+" "+code[3:], 200)
 	ok.Contains = []string{`"success":true`}
 	a := h.web.Check(t, ok)
+	if vs := h.verbs(t); !strings.HasSuffix(vs, "session.start") {
+		t.Errorf("the log says %q", vs)
+	}
 	h.web.Check(t, cookiesOf(t, a).user(200))
 	h.web.Check(t, verifying(challenge, code, 410)) // once
 	h.pass(time.Hour)
@@ -304,6 +307,9 @@ func TestATrustedDeviceIsNotHeldUntilItsTrustEnds(t *testing.T) {
 	without.Cookies, without.Status = []*http.Cookie{here.access}, 409
 	h.web.Check(t, without)
 	h.web.Check(t, trust)
+	if vs := h.verbs(t); !strings.HasSuffix(vs, "device.trust") {
+		t.Errorf("the log says %q", vs)
+	}
 	if m := h.warnings(t); len(m) != 1 || m[0].Subject != "A device is trusted now" {
 		t.Errorf("%d notices", len(m))
 	}

@@ -146,6 +146,9 @@ func TestARecoveryStops(t *testing.T) {
 		"by its link": func(t *testing.T, h *house, _ *app) {
 			_, token := tokenIn(t, h.recoverySteps(t, "halfway"))
 			h.web.Check(t, recovering("cancel", token, 200, ""))
+			if vs := h.verbs(t); !strings.HasSuffix(vs, "factor.stop_recovery") {
+				t.Errorf("the log says %q", vs)
+			}
 			h.web.Check(t, recovering("cancel", token, 410, "recovery_over"))
 		},
 		"when the factor is used": func(t *testing.T, h *house, a *app) {

@@ -343,3 +343,24 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func TestTheProofOutlivesWhatIsErased(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.write(5)
+	b.integrate()
+	keys := envelopetest.Under(t, b.pool, b.ring)
+	if err := postgres.InTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		_, err := keys.Shred(t.Context(), tx, b.user)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := audit.ListFor(t.Context(), b.pool, b.user, audit.Page{Limit: 10})
+	if err != nil || len(lines) != 5 || lines[0].Lost != audit.Erased || lines[0].Verb != "session.start" {
+		t.Fatalf("read %+v, %v", lines, err)
+	}
+	if r := b.verify(b.verifier()); len(r.Faults) > 0 || r.Leaves != 5 {
+		t.Errorf("the log doesn't fit any more: %+v", r)
+	}
+}

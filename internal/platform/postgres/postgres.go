@@ -105,7 +105,7 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	if cfg.StatementTimeout > 0 {
 		setDefault(c.ConnConfig.RuntimeParams, "statement_timeout", fmt.Sprint(cfg.StatementTimeout.Milliseconds()))
 	}
-	c.AfterConnect = prepareConn
+	c.AfterConnect = prepareConn(&companions{})
 	if cfg.Logins != nil {
 		cfg.Logins.attach(c)
 	}
@@ -145,11 +145,15 @@ func setDefault(params map[string]string, key, value string) {
 	}
 }
 
-// prepareConn makes times come back in UTC, whatever the machine's zone.
-func prepareConn(_ context.Context, conn *pgx.Conn) error {
-	conn.TypeMap().RegisterType(&pgtype.Type{
-		Name: "timestamptz", OID: pgtype.TimestamptzOID,
-		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-	})
-	return nil
+// prepareConn makes times come back in UTC, whatever the machine's zone, and
+// gives each connection what goes with its pool.
+func prepareConn(with *companions) func(context.Context, *pgx.Conn) error {
+	return func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		conn.PgConn().CustomData()[companionsOf] = with
+		return nil
+	}
 }

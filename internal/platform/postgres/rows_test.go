@@ -111,6 +111,7 @@ var loose = map[string]string{
 	"account_deletions.user_id":     "outlives its person: that an account was erased",
 	"audit_entries.actor_id":        "the log outlives people",
 	"audit_entries.subject_id":      "the log outlives people",
+	"audit_entries.sealed_for":      "the log outlives people",
 	"keyring.data_keys.user_id":     "made before its person's row is committed, and destroyed on purpose",
 	"webhook_inbox.sealed_for":      "no person's request reads or writes it",
 	"devices.session_id":            "the session may be gone",
