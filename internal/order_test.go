@@ -67,6 +67,7 @@ var order = []string{
 	"internal/ingest",     // syncing
 	"internal/notify",     // live events
 	"internal/webhook",    // what providers tell us
+	"internal/compliance", // what people and the law want of data
 	"internal/admin",      // what staff do for people
 	"internal/evidence",   // what shows that controls hold
 

@@ -24,6 +24,7 @@ type cli struct {
 	Keys       keysCmd       `cmd:"" help:"Look after the keys that seal people's secrets."`
 	Audit      auditCmd      `cmd:"" help:"Prove that nobody changed the audit log."`
 	Compliance complianceCmd `cmd:"" help:"Say what shows that the security controls hold."`
+	Retention  retentionCmd  `cmd:"" help:"Remove data whose time is over, and keep what a court wants kept."`
 	Sandbox    sandboxCmd    `cmd:"" help:"Run the providers' far end alone: Teller, SnapTrade, ECB rates and a mail inbox."`
 	Risk       riskCmd       `cmd:"" help:"Look at how unusual sign-ins are judged."`
 	OpenAPI    openapiCmd    `cmd:"" name:"openapi" help:"Print the API description (OpenAPI 3.1)."`

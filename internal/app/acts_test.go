@@ -130,6 +130,12 @@ func (h *house) actOnSelf() {
 	bea.must("POST", "/api/user/email/confirm", map[string]string{"token": h.linkTo("new.bea@example.com", "/verify-email-change")})
 	bea.must("POST", "/api/user/email/undo", map[string]string{"token": h.linkTo(bea.email, "/undo-email-change")})
 
+	fay := h.resident("Fay")
+	fay.must("POST", "/api/privacy/deletion", nil)
+	fay.must("POST", "/api/privacy/deletion/undo", map[string]string{"token": h.undoing(fay)})
+	fay.must("POST", "/api/privacy/deletion", nil)
+	fay.must("DELETE", "/api/privacy/deletion", nil)
+
 	cat := h.resident("Cat")
 	cat.must("POST", "/api/auth/request-reset", map[string]string{"email": cat.email})
 	cat.password = "one that Cat will remember 4711"

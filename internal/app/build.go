@@ -23,6 +23,7 @@ import (
 	"flint/internal/audit"
 	"flint/internal/audit/tlog"
 	"flint/internal/bot"
+	"flint/internal/compliance"
 	"flint/internal/config"
 	"flint/internal/connection"
 	"flint/internal/envelope"
@@ -59,6 +60,7 @@ type App struct {
 	Sessions *session.Service
 	Proof    *tlog.Log
 	Rates    *market.Service
+	Privacy  *compliance.Service
 
 	bots         *bot.Guard
 	programs     *apikey.Service
@@ -136,6 +138,7 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.M
 		return nil, err
 	}
 	a.property(g)
+	a.duties(g)
 	a.door(g)
 	return a, a.work(g)
 }
@@ -149,12 +152,7 @@ func (a *App) people(g ground) (err error) {
 	identities, sessions := g.cfg.Identity, g.cfg.Session
 	identities.Bots, sessions.Bots = a.bots, a.bots
 	identities.Now, identities.Log, identities.Breaches = g.now, g.log, g.far.breaches()
-	identities.EndSessions = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
-		if err := a.programs.EndAll(ctx, tx, actor, user); err != nil {
-			return 0, err
-		}
-		return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
-	}
+	identities.EndSessions = a.endSessions
 	identities.ForgetFactors = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error {
 		return a.Factors.ForgetSince(ctx, tx, actor, user, since)
 	}
@@ -222,6 +220,25 @@ func (a *App) property(g ground) {
 	})
 }
 
+// duties makes what lets go of people's data.
+func (a *App) duties(g ground) {
+	a.Privacy = compliance.New(compliance.Config{
+		Pool: g.pool, Keys: g.keys, Jobs: g.jobs, People: a.Identity, Origin: g.cfg.Origin, Now: g.now, Log: g.log,
+		EndSessions: a.endSessions, Leave: a.connections.Leave,
+		Untold: func(ctx context.Context, tx pgx.Tx, user id.User) (int, int, error) {
+			return connection.Untold(ctx, tx, user)
+		},
+	})
+}
+
+// endSessions ends in tx whatever user is signed in with, API keys too.
+func (a *App) endSessions(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, except id.Session, reason string) (int, error) {
+	if err := a.programs.EndAll(ctx, tx, actor, user); err != nil {
+		return 0, err
+	}
+	return a.Sessions.EndAll(ctx, tx, actor, user, except, reason)
+}
+
 // door declares every operation behind what guards them.
 func (a *App) door(g ground) {
 	a.hub = notify.New(g.pool, g.log)
@@ -238,7 +255,7 @@ func (a *App) door(g ground) {
 	mountOwn(a.Web, g.cfg, g.pool)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas, g.now), a.Proof, a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.staff,
+		audit.NewLog(g.pool, g.atlas, g.now), a.Proof, a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.Privacy, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}
@@ -270,13 +287,18 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &market.FXWorker{Service: a.Rates})
 	river.AddWorker(workers, portfolio.NewDayWorker(a.wealth, g.log))
 	river.AddWorker(workers, &connection.RevokeWorker{Service: a.connections})
+	river.AddWorker(workers, &connection.LeaveWorker{Service: a.connections})
+	river.AddWorker(workers, &compliance.LetterWorker{Service: a.Privacy, Sender: post})
+	river.AddWorker(workers, &compliance.ExportWorker{Service: a.Privacy})
+	river.AddWorker(workers, &compliance.RetainWorker{Service: a.Privacy})
+	river.AddWorker(workers, &compliance.EraseWorker{Service: a.Privacy})
 	river.AddWorker(workers, &connection.AdoptWorker{Service: a.connections})
 	river.AddWorker(workers, &connection.SweepWorker{Service: a.connections})
 	river.AddWorker(workers, &webhook.SweepWorker{Service: a.inbox})
 	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
 	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(),
+		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(), compliance.Daily(),
 	}, g.log)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"flint/internal/audit"
 	"flint/internal/audit/tlog"
+	"flint/internal/compliance"
 	"flint/internal/config"
 	"flint/internal/connection"
 	"flint/internal/envelope"
@@ -108,7 +109,7 @@ func MoveKeys(ctx context.Context, cfg Config, keys *envelope.Keys, to string) e
 func SealedPlaces() []envelope.Place {
 	var all []envelope.Place
 	for _, places := range [][]envelope.Place{
-		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(),
+		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
 	} {
 		all = append(all, places...)
 	}

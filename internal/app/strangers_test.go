@@ -18,9 +18,9 @@ import (
 // household is what a person owns, by id.
 type household struct {
 	*person
-	account, connection, broker, transaction, session, applied, preview, passkey, key, device, entry string
-	enrollment                                                                                       enrollment
-	ids                                                                                              []string // all of theirs, whatever they are of
+	account, connection, broker, transaction, session, applied, preview, passkey, key, device, entry, export string
+	enrollment                                                                                               enrollment
+	ids                                                                                                      []string // all of theirs, whatever they are of
 }
 
 const statement = "Date,Description,Amount\n2026-11-02,%s COFFEE,-4.50\n2026-11-03,%s LUNCH,-14.25\n"
@@ -63,6 +63,7 @@ func furnish(p *person, bank, broker, kind string) household {
 	var made struct{ APIKey struct{ ID string } }
 	p.must("POST", "/api/keys", map[string]string{"name": mark + " key"}).json(p.t, &made)
 	m.key = made.APIKey.ID
+	m.export = p.copyOf()
 	m.ids = p.rows(`
 		with me as (select id from users where email = $1)
 		select id::text from me
@@ -106,6 +107,7 @@ func (m household) doors() []door {
 		{"PATCH", "/api/auth/passkeys/{id}", m.passkey, map[string]any{"name": "taken over"}},
 		{"DELETE", "/api/auth/passkeys/{id}", m.passkey, nil},
 		{"DELETE", "/api/keys/{id}", m.key, nil},
+		{"GET", "/api/privacy/export/{id}/download", m.export, nil},
 		{"DELETE", "/api/auth/devices/{id}", m.device, nil},
 		{"GET", "/api/security/log/{id}/proof", m.entry, nil},
 		{"DELETE", "/api/auth/sessions/{id}", m.session, nil},

@@ -57,6 +57,7 @@ func Names() []Name {
 		"reuse":    "Its key was used twice, so it may have been copied.",
 		"banned":   "The account was closed to sign-ins.", "operator": "Signed out by an operator.", "password": "The password changed.",
 		"factor": "The second step changed.", "email": "The change of the e-mail address was undone.",
+		"deletion": "The account is being deleted.",
 	}}
 	looked := map[string]map[string]string{"what": {
 		"GET /api/accounts":              "Your accounts.",
@@ -96,6 +97,12 @@ func Names() []Name {
 		{"account.invite", Account, "You were invited to open an account", nil, ""},
 		{"account.ban", Account, "The account was closed to sign-ins", nil, ""},
 		{"account.unban", Account, "The account was opened to sign-ins again", nil, ""},
+		{"account.ask_deletion", Account, "The deletion of the account was asked for", nil, ""},
+		{"account.undo_deletion", Account, "The deletion of the account was undone", nil, ""},
+		{"account.begin_deletion", Account, "The account was closed, and institutions are being told", nil, ""},
+		{"account.erase", Account, "The account was erased", nil, ""},
+		{"export.ask", Account, "A copy of your data was asked for", nil, ""},
+		{"export.fetch", Account, "A copy of your data was downloaded", nil, ""},
 		{"account.look", Account, "Our staff looked at how your account stands, not at what you own", nil, ""},
 		{"account.sign_out", Account, "Our staff signed you out everywhere", nil, ""},
 		{"account.set_tier", Account, "Your plan was changed", map[string]map[string]string{"after": {
@@ -149,6 +156,9 @@ func Names() []Name {
 		{"import.apply", Data, "A statement was imported", nil, ""},
 		{"import.undo", Data, "An import was undone", nil, ""},
 
+		{"hold.place", internal, "A legal hold was placed", nil, ""},
+		{"hold.release", internal, "A legal hold was released", nil, ""},
+		{"retention.run", internal, "Data whose time was over was removed", nil, ""},
 		{"bot.refuse", internal, "Forms were refused as automated", nil, ""},
 		{"secret.read", internal, "A secret of Flint's was read from where it is kept", nil, ""},
 		{"signing_key.create", internal, "A signing key was made", nil, ""},

@@ -62,28 +62,33 @@ func (s *Service) Remove(ctx context.Context, actor access.Actor, connection id.
 		if err := s.queueRevoke(ctx, tx, c); err != nil {
 			return err
 		}
-		if err := remove(ctx, tx, actor.User, c.ID, s.now()); err != nil {
-			return err
-		}
-		if err := s.keys.ShredOne(ctx, tx, tokenRef(actor.User, c.ID)); err != nil {
-			return err
-		}
-		if err := s.cfg.Removed(ctx, tx, actor.User, c.ID, keepHistory); err != nil {
-			return fmt.Errorf("close its accounts: %w", err)
-		}
-		err = audit.Record(ctx, tx, s.now(), audit.Entry{
-			Actor: actor, Subject: actor.User, Verb: "connection.remove", Object: c.ID.String(),
-			Detail: map[string]any{"provider": c.Provider, "institution": c.InstitutionName, "kept_history": keepHistory},
-		})
-		if err != nil {
-			return err
-		}
-		return announce(ctx, tx, c.UserID, c.ID, Disconnected)
+		return s.remove(ctx, tx, actor, c, keepHistory)
 	})
 	if err != nil {
 		return fmt.Errorf("remove connection: %w", err)
 	}
 	return nil
+}
+
+// remove deletes c here; the job that tells its provider is queued already.
+func (s *Service) remove(ctx context.Context, tx pgx.Tx, actor access.Actor, c Connection, keepHistory bool) error {
+	if err := remove(ctx, tx, c.UserID, c.ID, s.now()); err != nil {
+		return err
+	}
+	if err := s.keys.ShredOne(ctx, tx, tokenRef(c.UserID, c.ID)); err != nil {
+		return err
+	}
+	if err := s.cfg.Removed(ctx, tx, c.UserID, c.ID, keepHistory); err != nil {
+		return fmt.Errorf("close its accounts: %w", err)
+	}
+	err := audit.Record(ctx, tx, s.now(), audit.Entry{
+		Actor: actor, Subject: c.UserID, Verb: "connection.remove", Object: c.ID.String(),
+		Detail: map[string]any{"provider": c.Provider, "institution": c.InstitutionName, "kept_history": keepHistory},
+	})
+	if err != nil {
+		return err
+	}
+	return announce(ctx, tx, c.UserID, c.ID, Disconnected)
 }
 
 // queueRevoke queues the job that ends c at the provider.

@@ -36,6 +36,9 @@ type (
 	Device      = Of[deviceKind]
 	Hold        = Of[hold]
 	DataKey     = Of[dataKey]
+	Deletion    = Of[deletion]
+	LegalHold   = Of[legalHold]
+	Export      = Of[export]
 )
 
 type (
@@ -60,6 +63,9 @@ type (
 	deviceKind  struct{}
 	hold        struct{}
 	dataKey     struct{}
+	deletion    struct{}
+	legalHold   struct{}
+	export      struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

@@ -150,6 +150,16 @@ func (s *Service) Unban(ctx context.Context, tx pgx.Tx, actor access.Actor, user
 	})
 }
 
+// Erase removes user in tx, and with them every row that names its owner. What
+// doesn't is the caller's business.
+func (s *Service) Erase(ctx context.Context, tx pgx.Tx, user id.User) error {
+	err := touchOne(postgres.Touch(ctx, tx, `delete from users where id = @user`, postgres.Args{"user": user}))
+	if err != nil {
+		return fmt.Errorf("erase person: %w", err)
+	}
+	return postgres.Notify(ctx, tx, Changed, user.String())
+}
+
 // Lock returns who user is and keeps it so until tx ends.
 func (s *Service) Lock(ctx context.Context, tx pgx.Tx, user id.User) (Person, error) {
 	return lockPerson(ctx, tx, user)

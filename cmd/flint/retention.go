@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"flint/internal/app"
+	"flint/internal/compliance"
+	"flint/internal/identity"
+)
+
+// retentionCmd looks after how long data stays.
+type retentionCmd struct {
+	Report  retentionReport  `cmd:"" help:"Show each rule: what there is, what is past its time, what is held."`
+	Run     retentionRun     `cmd:"" help:"Remove what is past its time now. The server does so once a day."`
+	Hold    retentionHold    `cmd:"" help:"Place a legal hold: somebody's data stays, and so does their account."`
+	Release retentionRelease `cmd:"" help:"Release a legal hold."`
+}
+
+type retentionReport struct{}
+
+// Run prints the report.
+func (retentionReport) Run(ctx context.Context) error {
+	return withPeople(ctx, func(ctx context.Context, a *app.App) error {
+		list, err := a.Privacy.Retention(ctx)
+		if err != nil {
+			return err
+		}
+		return printRetention(list)
+	})
+}
+
+type retentionRun struct{}
+
+// Run removes, and prints what it did.
+func (retentionRun) Run(ctx context.Context) error {
+	return withPeople(ctx, func(ctx context.Context, a *app.App) error {
+		list, err := a.Privacy.Retain(ctx)
+		if err != nil {
+			return err
+		}
+		return printRetention(list)
+	})
+}
+
+func printRetention(list []compliance.Retained) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "DATA\tKEPT\tFROM\tBY\tTHERE ARE\tPAST THEIR TIME\tHELD\tREMOVED NOW")
+	for _, r := range list {
+		fmt.Fprintf(w, "%s\t%dd\t%s\t%s\t%d\t%d\t%d\t%d\n", r.Name, int(r.Keep.Hours()/24), r.From, r.By, r.Total, r.Over, r.Held, r.Removed)
+	}
+	return w.Flush()
+}
+
+type retentionHold struct {
+	Email  string `arg:"" help:"E-mail address."`
+	Reason string `required:"" help:"Why; it is recorded."`
+}
+
+// Run places a hold.
+func (c retentionHold) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		if err := a.Privacy.Hold(ctx, operator(), p.ID, c.Reason); err != nil {
+			return err
+		}
+		fmt.Printf("Nothing of %s's is removed until the hold is released.\n", p.Email)
+		return nil
+	})
+}
+
+type retentionRelease struct {
+	Email  string `arg:"" help:"E-mail address."`
+	Reason string `required:"" help:"Why; it is recorded."`
+}
+
+// Run releases a hold.
+func (c retentionRelease) Run(ctx context.Context) error {
+	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
+		if err := a.Privacy.Release(ctx, operator(), p.ID, c.Reason); err != nil {
+			return err
+		}
+		fmt.Printf("The hold on %s's data is released.\n", p.Email)
+		return nil
+	})
+}

@@ -1,0 +1,133 @@
+package compliance
+
+import (
+	"context"
+
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
+)
+
+// table is one of an export: its rows as JSON objects.
+type table struct {
+	name string
+	read func(ctx context.Context, db postgres.DB, owner id.User) ([]string, error)
+}
+
+// tables are what an export holds. What proves who somebody is isn't in it: no
+// hashes, no public keys, nothing sealed.
+func tables() []table {
+	return []table{
+		{"profile", profile}, {"connections", connections}, {"accounts", accounts}, {"transactions", transactions}, {"holdings", holdings},
+		{"cash", cash}, {"balances_by_day", balances}, {"net_worth_by_day", netWorth}, {"imports", imports}, {"sessions", sessions},
+		{"sign_in_decisions", decisions}, {"devices", devices}, {"passkeys", passkeys}, {"api_keys", apiKeys}, {"deletions", deletions},
+	}
+}
+
+func profile(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, email, first_name, email_verified_at, tier, currency, time_zone, created_at, updated_at
+			from users where id = @owner) x`, postgres.Args{"owner": owner})
+}
+
+func connections(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, provider, kind, institution_name, access, status, created_at, last_success_at, deleted_at
+			from connections where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func accounts(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, connection_id, name, nickname, institution_name, kind, subtype, currency, mask, status, balance, available,
+			       credit_limit, balance_as_of, hidden, created_at, deleted_at
+			from accounts where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func transactions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, account_id, date, status, amount, currency, description, merchant, category, note, kind, symbol, quantity,
+			       price, fee, source, created_at, deleted_at
+			from transactions where user_id = @owner order by date, id) x`, postgres.Args{"owner": owner})
+}
+
+func holdings(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select p.account_id, p.symbol, p.description, p.kind, p.quantity, p.price, p.cost_basis, p.multiplier, p.currency
+			from positions p join accounts a on a.user_id = p.user_id and a.snapshot_id = p.snapshot_id
+			where p.user_id = @owner order by p.account_id, p.ordinal) x`, postgres.Args{"owner": owner})
+}
+
+func cash(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select c.account_id, c.currency, c.cash, c.buying_power
+			from cash_balances c join accounts a on a.user_id = c.user_id and a.snapshot_id = c.snapshot_id
+			where c.user_id = @owner order by c.account_id, c.currency) x`, postgres.Args{"owner": owner})
+}
+
+func balances(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select account_id, day, balance, currency, quality
+			from balance_days where user_id = @owner order by account_id, day) x`, postgres.Args{"owner": owner})
+}
+
+func netWorth(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select day, currency, net_worth, assets, debts, quality
+			from net_worth_days where user_id = @owner order by day) x`, postgres.Args{"owner": owner})
+}
+
+func imports(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, account_id, filename, format, status, created_at, applied_at, undone_at
+			from imports where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func sessions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, delivery, device, address, created_at, last_used_at, expires_at, revoked_at, revoke_reason
+			from sessions where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func decisions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, at, action, address, agent, country, score, outcome, reasons::text as reasons
+			from risk_decisions where user_id = @owner order by at, id) x`, postgres.Args{"owner": owner})
+}
+
+func devices(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, created_at, last_used_at
+			from devices where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func passkeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, name, synced, created_at, last_used_at
+			from passkeys where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func apiKeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, name, hint, created_at, expires_at, last_used_at, last_address, revoked_at
+			from api_keys where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func deletions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, asked_at, due_at, ended_at, outcome
+			from account_deletions where user_id = @owner order by asked_at, id) x`, postgres.Args{"owner": owner})
+}
