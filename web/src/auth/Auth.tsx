@@ -49,6 +49,7 @@ function page(at: string): ReactNode {
     case "/verify-email-change":
       return <ConfirmEmail />
     case "/undo-email-change":
+    case "/undo-deletion":
     case "/stop-recovery":
     case "/finish-recovery":
       return <Mailed page={at} />

@@ -16,6 +16,15 @@ const pages = {
       "Everybody is signed out, the old password opens nothing any more, and second steps that were added since the day before the change are gone. Choose a new password now.",
     next: { to: "/forgot", text: "Choose a new password" },
   },
+  "/undo-deletion": {
+    path: "/api/privacy/deletion/undo",
+    title: "Keep your account?",
+    lead: "Your Flint account is to be deleted. If you want to keep it, undo that.",
+    action: "Keep my account",
+    done: "Your account stays",
+    after: "If you didn’t ask for its deletion, somebody is signed in to your account. Choose another password now.",
+    next: { to: "/forgot", text: "Choose a new password" },
+  },
   "/stop-recovery": {
     path: "/api/auth/mfa/recover/cancel",
     title: "Keep your second step?",

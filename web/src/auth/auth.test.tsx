@@ -132,6 +132,7 @@ describe("a sign-in that looks unlike its owner", () => {
 describe("a mailed link", () => {
   it.each([
     ["/undo-email-change", "Undo the change"],
+    ["/undo-deletion", "Keep my account"],
     ["/stop-recovery", "Stop the removal"],
     ["/finish-recovery", "Remove it"],
   ])("does nothing at %s before somebody says so", async (path, action) => {
