@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -41,7 +42,7 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 	if err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); err != compliance.ErrHeld {
+	if err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); !errors.Is(err, compliance.ErrHeld) {
 		t.Errorf("a second hold: %v", err)
 	}
 	left := func(who, table string) string {
@@ -78,7 +79,7 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 	if err := h.app.Privacy.Release(t.Context(), operator, users["held"], "it is over"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.app.Privacy.Release(t.Context(), operator, users["held"], "it is over"); err != compliance.ErrUnheld {
+	if err := h.app.Privacy.Release(t.Context(), operator, users["held"], "it is over"); !errors.Is(err, compliance.ErrUnheld) {
 		t.Errorf("a second release: %v", err)
 	}
 	if r := retain()["transactions"]; r.Removed != 2 || r.Over != 0 {
