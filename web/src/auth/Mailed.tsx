@@ -22,7 +22,8 @@ const pages = {
     lead: "Your Flint account is to be deleted. If you want to keep it, undo that.",
     action: "Keep my account",
     done: "Your account stays",
-    after: "If you didn’t ask for its deletion, somebody is signed in to your account. Choose another password now.",
+    after:
+      "If you didn’t ask for its deletion, somebody is signed in to your account. Choose another password now.",
     next: { to: "/forgot", text: "Choose a new password" },
   },
   "/stop-recovery": {
