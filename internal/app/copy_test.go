@@ -64,9 +64,7 @@ func TestACopyOfOnesDataIsFetchedOnce(t *testing.T) {
 			}
 		}
 	}
-	if a := ann.call("GET", at, nil); a.status != http.StatusGone {
-		t.Errorf("once more: %d", a.status)
-	}
+	ann.must("GET", at, nil) // a download that broke off can be tried again
 	if a := ann.call("GET", "/api/privacy/export/"+uuid.NewString()+"/download", nil); a.status != http.StatusNotFound {
 		t.Errorf("none such: %d", a.status)
 	}
@@ -86,11 +84,11 @@ func TestACopyOfOnesDataIsFetchedOnce(t *testing.T) {
 	ann.refused("GET", "/api/privacy/export/"+third+"/download", nil, http.StatusForbidden, "step_up_required")
 	var list struct{ Exports []struct{ Status string } }
 	ann.must("GET", "/api/privacy/export", nil).json(t, &list)
-	if len(list.Exports) != 3 || list.Exports[0].Status != "ready" || list.Exports[1].Status != "expired" || list.Exports[2].Status != "fetched" {
+	if len(list.Exports) != 3 || list.Exports[0].Status != "ready" || list.Exports[1].Status != "expired" || list.Exports[2].Status != "ready" {
 		t.Errorf("the list says %+v", list)
 	}
 	verbs := strings.Join(h.rows(`select verb from audit_entries where verb like 'export.%' order by at, id`), " ")
-	if verbs != "export.ask export.fetch export.ask export.ask" {
+	if verbs != "export.ask export.fetch export.fetch export.ask export.ask" {
 		t.Errorf("the log says %s", verbs)
 	}
 }

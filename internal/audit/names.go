@@ -56,7 +56,8 @@ func Names() []Name {
 		"replaced": "Another sign-in in the same browser took its place.",
 		"reuse":    "Its key was used twice, so it may have been copied.",
 		"banned":   "The account was closed to sign-ins.", "operator": "Signed out by an operator.", "password": "The password changed.",
-		"factor": "The second step changed.", "email": "The change of the e-mail address was undone.",
+		"stopped": "A sign-in that looked like an attack came from the same network.",
+		"factor":  "The second step changed.", "email": "The change of the e-mail address was undone.",
 		"deletion": "The account is being deleted.",
 	}}
 	looked := map[string]map[string]string{"what": {

@@ -19,8 +19,9 @@ import (
 )
 
 // A copy of somebody's data. Asked for after a fresh proof, it is made by a job,
-// kept sealed under the person's key, and fetched once within a day, after a
-// fresh proof again: whoever has a session only for a moment gets nothing.
+// kept sealed under the person's key, and can be downloaded for a day, each time
+// after a fresh proof: whoever has a session only for a moment gets nothing. A
+// download changes nothing, so one that breaks off can be tried again.
 
 const (
 	exportLife = 24 * time.Hour
@@ -32,7 +33,7 @@ const (
 var (
 	ErrExports  = fault.New(fault.TooMany, "too_many_exports", "You have asked for three copies within a day. Try again later.")
 	ErrNotReady = fault.New(fault.Conflict, "export_not_ready", "This copy is still being made.")
-	ErrFetched  = fault.New(fault.Gone, "export_over", "This copy was downloaded already, or its day is over. Ask for another.")
+	ErrOver     = fault.New(fault.Gone, "export_over", "The day of this copy is over. Ask for another.")
 )
 
 // Export is a copy, or one that is being made.
@@ -46,13 +47,11 @@ type Export struct {
 	Bytes     int64
 }
 
-// Status says how e stands at now: making, ready, fetched, expired or failed.
+// Status says how e stands at now: making, ready, expired or failed.
 func (e Export) Status(now time.Time) string {
 	switch {
 	case e.Failed:
 		return "failed"
-	case e.FetchedAt != nil:
-		return "fetched"
 	case e.ReadyAt == nil:
 		return "making"
 	case !now.Before(*e.ExpiresAt):
@@ -111,7 +110,7 @@ func (s *Service) Exports(ctx context.Context, actor access.Actor) ([]Export, er
 	return exportsSince(ctx, s.cfg.Pool, actor.User, s.now().Add(-7*24*time.Hour))
 }
 
-// FetchExport returns a copy's archive, this once.
+// FetchExport returns a copy's archive.
 func (s *Service) FetchExport(ctx context.Context, actor access.Actor, export id.Export) (archive []byte, err error) {
 	now := s.now()
 	err = postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
@@ -124,7 +123,7 @@ func (s *Service) FetchExport(ctx context.Context, actor access.Actor, export id
 			return ErrNotReady
 		case "ready":
 		default:
-			return ErrFetched
+			return ErrOver
 		}
 		if archive, err = s.cfg.Keys.Open(ctx, exportRef(actor.User, export), e.Archive); err != nil {
 			return fmt.Errorf("open the archive: %w", err)

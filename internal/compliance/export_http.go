@@ -14,9 +14,9 @@ import (
 
 type exportView struct {
 	ID        id.Export  `json:"id" format:"uuid"`
-	Status    string     `json:"status" enum:"making,ready,fetched,expired,failed" doc:"failed: it is too large"`
+	Status    string     `json:"status" enum:"making,ready,expired,failed" doc:"failed: it is too large"`
 	AskedAt   time.Time  `json:"askedAt"`
-	ExpiresAt *time.Time `json:"expiresAt" doc:"It can be downloaded until then, once"`
+	ExpiresAt *time.Time `json:"expiresAt" doc:"It can be downloaded until then"`
 	Bytes     int64      `json:"bytes"`
 }
 
@@ -55,7 +55,7 @@ func (s *Service) exportOperations(api *web.Server) {
 		return out, err
 	})
 	web.Raw(api, web.Op{
-		Method: "GET", Path: "/api/privacy/export/{id}/download", Summary: "Download a copy of your data, once within a day", Tag: "privacy",
+		Method: "GET", Path: "/api/privacy/export/{id}/download", Summary: "Download a copy of your data, within a day", Tag: "privacy",
 		Needs: access.SignedIn, Assurance: proof, Limit: "write", Produce: "application/zip",
 	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		export, err := id.Parse[id.Export](r.PathValue("id"))

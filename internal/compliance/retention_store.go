@@ -87,7 +87,7 @@ func removeExports(ctx context.Context, s *Service, before time.Time) (int64, er
 	return postgres.Touch(ctx, s.cfg.Pool, `delete from privacy_exports where asked_at < @before`, postgres.Args{"before": before})
 }
 
-// removeArchives lets go of what nobody fetched in time.
+// removeArchives lets go of copies whose day is over.
 func removeArchives(ctx context.Context, db postgres.DB, now time.Time) error {
 	return postgres.Exec(ctx, db, `update privacy_exports set archive = null where expires_at <= @now and archive is not null`,
 		postgres.Args{"now": now})

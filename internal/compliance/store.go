@@ -88,10 +88,10 @@ func lockExport(ctx context.Context, tx pgx.Tx, owner id.User, export id.Export)
 		postgres.Args{"id": export, "owner": owner})
 }
 
-// fetchExport notes that an export was fetched, and lets go of it.
+// fetchExport notes that an export was fetched for the first time.
 func fetchExport(ctx context.Context, tx pgx.Tx, owner id.User, export id.Export, now time.Time) error {
 	return postgres.Exec(ctx, tx, `
-		update privacy_exports set fetched_at = @now, archive = null where id = @id and user_id = @owner`,
+		update privacy_exports set fetched_at = coalesce(fetched_at, @now) where id = @id and user_id = @owner`,
 		postgres.Args{"id": export, "owner": owner, "now": now})
 }
 

@@ -90,6 +90,10 @@ func networkOf(a netip.Addr) string {
 	return p.String()
 }
 
+// Neighbourhood is the part of an address that one attacker has: an IPv4 /24, an
+// IPv6 /48. It is empty for no address.
+func Neighbourhood(a netip.Addr) string { return block(a) }
+
 // block is the part of an address that one attacker has: what failures are
 // counted by.
 func block(a netip.Addr) string {

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/access"
 	"flint/internal/audit"
 	"flint/internal/config"
 	"flint/internal/fault"
@@ -25,9 +27,10 @@ import (
 //
 // A sign-in is judged when its first step was right and before anything begins,
 // in the same transaction. If it is blocked the answer is that of a wrong
-// password, and its owner is told. If it is held, a code goes to the mailbox, and
-// the browser that asked gets a challenge: it takes both to go on. Nothing that
-// is signed in already is touched by either.
+// password, sessions that began in the same network end, and its owner is told.
+// If it is held, a code goes to the mailbox, and
+// the browser that asked gets a challenge: it takes both to go on. Whoever is
+// signed in elsewhere isn't touched by either.
 
 // The faults of a sign-in that waits for its mailbox.
 var (
@@ -78,12 +81,37 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, o *opening, action risk.
 		return risk.Allow, nil // there is no mailbox to ask; what isn't confirmed opens nothing yet
 	}
 	if outcome == risk.Block {
+		if err := s.endFrom(ctx, tx, user, telemetry.Address(ctx)); err != nil {
+			return "", err
+		}
 		return outcome, s.people.Tell(ctx, tx, audit.Entry{
 			Subject: user, Verb: "session.block", Object: d.ID.String(),
 			Detail: map[string]any{"how": string(action), "score": d.Score, "delivery": string(o.client.Delivery), "device": o.client.Device},
 		})
 	}
 	return outcome, nil
+}
+
+// endFrom ends the sessions of user that began in the network of addr: whoever is
+// stopped there knows the password, and may be in already.
+func (s *Service) endFrom(ctx context.Context, tx pgx.Tx, user id.User, addr netip.Addr) error {
+	from := risk.Neighbourhood(addr)
+	if from == "" {
+		return nil
+	}
+	live, err := listLive(ctx, tx, user, s.now())
+	if err != nil {
+		return fmt.Errorf("list sessions: %w", err)
+	}
+	for _, l := range live {
+		if began, err := netip.ParseAddr(l.Address); err != nil || risk.Neighbourhood(began) != from {
+			continue
+		}
+		if _, err := s.revoke(ctx, tx, access.SystemActor("risk", user), user, l.ID, "stopped"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hold makes a challenge for a sign-in that waits for its mailbox, and queues the

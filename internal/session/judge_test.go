@@ -227,7 +227,10 @@ func TestWhatLooksLikeAnAttackIsRefusedAsAWrongPasswordIs(t *testing.T) {
 	h.pass(-23 * time.Hour) // she was in London an hour ago
 	mine := cookiesOf(t, h.web.Check(t, signing(london, firefox, own)))
 	h.pass(23 * time.Hour)
-	h.web.Check(t, signing(london, firefox, own))
+	theirs := cookiesOf(t, h.web.Check(t, signing(london, firefox, own)))
+	if err := postgres.Exec(t.Context(), h.pool, `update sessions set address = '133.11.0.200' where revoked_at is null`, nil); err != nil {
+		t.Fatal(err) // as if whoever attacks had been in before
+	}
 
 	wrong := signing("82.1.1.1", windows)
 	wrong.Body, wrong.Status, wrong.NeverContains = map[string]string{"email": "ana@example.com", "password": "not the password"}, 401, nil
@@ -238,7 +241,8 @@ func TestWhatLooksLikeAnAttackIsRefusedAsAWrongPasswordIs(t *testing.T) {
 	if a, b := strip.ReplaceAllString(w.Body, ""), strip.ReplaceAllString(r.Body, ""); a != b {
 		t.Errorf("a blocked sign-in answers\n%s\nand a wrong password\n%s", b, a)
 	}
-	h.web.Check(t, mine.user(401)) // her browser's session was replaced by her own later one, not by us
+	h.web.Check(t, theirs.user(401)) // it began next door to what was stopped
+	h.web.Check(t, mine.user(401))   // her browser's session was replaced by her own later one, not by us
 	m := h.warnings(t)
 	if len(m) != 1 || m[0].Subject != "A sign-in to Flint was stopped" || !strings.Contains(m[0].Text, "Japan") || !strings.Contains(m[0].Text, "/forgot") {
 		t.Fatalf("%d notices: %+v", len(m), m)

@@ -1465,7 +1465,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Download a copy of your data, once within a day */
+        /** Download a copy of your data, within a day */
         get: operations["get-privacy-export-by-id-download"];
         put?: never;
         post?: never;
@@ -2155,7 +2155,7 @@ export interface components {
             bytes: number;
             /**
              * Format: date-time
-             * @description It can be downloaded until then, once
+             * @description It can be downloaded until then
              */
             expiresAt: string | null;
             /** Format: uuid */
@@ -2164,7 +2164,7 @@ export interface components {
              * @description failed: it is too large
              * @enum {string}
              */
-            status: "making" | "ready" | "fetched" | "expired" | "failed";
+            status: "making" | "ready" | "expired" | "failed";
         };
         ConnectionRunView: {
             /** Format: int64 */
