@@ -30,6 +30,7 @@ type demoCmd struct {
 	Headless bool   `help:"Don't open a browser."`
 	JSON     bool   `name:"json" help:"Print one line of JSON when ready, for scripts."`
 	Seed     uint64 `help:"Another seed is another household." default:"42"`
+	Limits   string `help:"Other rate limits, as FLINT_LIMITS says them: for robots that click faster than people."`
 }
 
 // notes is what a demo remembers between runs, in a file that only its user can
@@ -186,6 +187,7 @@ func (c demoCmd) config(ctx context.Context, dir, origin string, world *sandbox.
 	env["FLINT_NEW_USER_TIER"] = "pro"          // there is no till in the demo yet
 	env["FLINT_ADMINS"] = "staff@flint.example" // flint user role makes them one, if they register
 	env["FLINT_DEMO_SANDBOX"] = world.URLs().Site
+	env["FLINT_LIMITS"] = c.Limits
 	env["MAIL_FROM"] = "Flint <hello@flint.example>"
 	var cfg app.Config
 	if err := config.Load(ctx, config.Map(env), &cfg); err != nil {

@@ -24,9 +24,23 @@ const binary = process.env.FLINT ?? fileURLToPath(new URL("../../bin/flint", imp
 /** Runs `flint demo` until it says that it is ready. @returns {Promise<Demo>} */
 export async function startFlint() {
   const state = mkdtempSync(join(process.env.FLINT_JOURNEY_DIR ?? tmpdir(), "flint-journey-"))
-  const child = spawn(binary, ["demo", "--headless", "--json", "--port", "0", "--state", state], {
-    stdio: ["ignore", "pipe", "pipe"],
-  })
+  const child = spawn(
+    binary,
+    [
+      "demo",
+      "--headless",
+      "--json",
+      "--port",
+      "0",
+      "--state",
+      state,
+      "--limits",
+      "data=free:900,basic:900,pro:900,premium:900",
+    ],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  )
   const last = []
   createInterface({ input: child.stderr }).on("line", (line) => last.push(line) > 40 && last.shift())
   const gone = new Promise((resolve) => child.once("exit", resolve))
