@@ -17,6 +17,12 @@
 //	inbox      a mail server that delivers to a page
 //	hook       signed webhooks: retried, doubled, reordered
 //	misbehave  failures on demand
+//	resend     a mail service's HTTP API over the inbox
+//	hibp       breached passwords
+//	captcha    Turnstile's and reCAPTCHA's verification
+//	vault      HashiCorp Vault, for tests alone
+//	aws        Amazon's KMS and Secrets Manager, for tests alone
+//	seal       the keys of both
 //	meter      which requests came
 //	look       the pages' frame and style
 //	site       the control API and the pages of one HTTP site

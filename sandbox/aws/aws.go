@@ -7,7 +7,6 @@ package aws
 
 import (
 	"bytes"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
@@ -19,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flint/sandbox/seal"
 )
 
 // Config is whom an API knows.
@@ -44,7 +45,7 @@ func New(cfg Config, keys ...string) *API {
 	}
 	a := &API{cfg: cfg, keys: map[string][]cipher.AEAD{}, secrets: map[string][]string{}}
 	for _, key := range keys {
-		a.keys[key] = []cipher.AEAD{freshKey()}
+		a.keys[key] = []cipher.AEAD{seal.NewKey()}
 	}
 	return a
 }
@@ -119,7 +120,7 @@ func (a *API) answer(r *http.Request, b []byte) (map[string]any, *fault) {
 		if a.keys[in.KeyID] == nil {
 			return nil, noKey(in.KeyID)
 		}
-		a.keys[in.KeyID] = append(a.keys[in.KeyID], freshKey())
+		a.keys[in.KeyID] = append(a.keys[in.KeyID], seal.NewKey())
 		return map[string]any{"KeyId": in.KeyID}, nil
 	case "secretsmanager.GetSecretValue":
 		return a.secret(in)
@@ -181,18 +182,4 @@ func contextOf(in call) []byte {
 		_ = json.NewEncoder(&b).Encode([]string{k, in.EncryptionContext[k]})
 	}
 	return b.Bytes()
-}
-
-func freshKey() cipher.AEAD {
-	var b [32]byte
-	_, _ = rand.Read(b[:])
-	block, err := aes.NewCipher(b[:])
-	if err != nil {
-		panic(err) // 32 bytes are a key
-	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err)
-	}
-	return gcm
 }

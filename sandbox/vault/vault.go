@@ -7,7 +7,6 @@
 package vault
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
@@ -19,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flint/sandbox/seal"
 )
 
 // Config is what a Vault starts with.
@@ -224,23 +225,9 @@ func (a *API) renewSelf(w http.ResponseWriter, r *http.Request) {
 // makes a key that is asked for.
 func (a *API) versions(name string) []cipher.AEAD {
 	if len(a.keys[name]) == 0 {
-		a.keys[name] = []cipher.AEAD{freshKey()}
+		a.keys[name] = []cipher.AEAD{seal.NewKey()}
 	}
 	return a.keys[name]
-}
-
-func freshKey() cipher.AEAD {
-	var b [32]byte
-	_, _ = rand.Read(b[:])
-	block, err := aes.NewCipher(b[:])
-	if err != nil {
-		panic(err) // 32 bytes are a key
-	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err)
-	}
-	return gcm
 }
 
 func (a *API) encrypt(w http.ResponseWriter, r *http.Request) {
@@ -291,7 +278,7 @@ func (a *API) decrypt(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) rotate(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("mount") + "/" + r.PathValue("key")
-	a.keys[name] = append(a.versions(name), freshKey())
+	a.keys[name] = append(a.versions(name), seal.NewKey())
 	say(w, answer{Data: map[string]any{"latest_version": len(a.keys[name])}})
 }
 
