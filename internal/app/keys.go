@@ -78,7 +78,8 @@ func openKMS(ctx context.Context, cfg Config, named string) (envelope.KMS, func(
 	return ring, func() {}, err
 }
 
-// OpenKeys returns the keys of the database behind pool. The caller closes them.
+// OpenKeys returns the keys of the database behind pool, once all that they are
+// there for is sealed. The caller closes them.
 func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Keys, error) {
 	kms, done, err := openKMS(ctx, cfg, cfg.Keys.KMS)
 	if err != nil {
@@ -89,7 +90,17 @@ func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Ke
 		done()
 		return nil, fmt.Errorf("open the keys: %w", err)
 	}
+	if _, err := keys.Inherit(ctx, inherited(), nil); err != nil {
+		keys.Close()
+		return nil, err
+	}
 	return keys, nil
+}
+
+// inherited are all columns that older versions of Flint left in clear.
+func inherited() []envelope.Inherited {
+	var all []envelope.Inherited
+	return all
 }
 
 // MoveKeys wraps the keys of the database with another master key.

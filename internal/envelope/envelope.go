@@ -24,7 +24,7 @@
 //
 // The life of a key: made when first needed, in use, retired by rotation (it
 // still opens, and seals nothing new), destroyed once nothing hangs on it. Each
-// layer rotates by itself and without stopping: see rotate.go and rewrap.go.
+// layer rotates by itself and without stopping: see rotate.go and reseal.go.
 package envelope
 
 import (

@@ -17,6 +17,7 @@ var everybodys = map[string]string{
 	"keyring.key_encryption_keys": "Flint's own; wrapped by the master key",
 	"keyring.hash_keys":           "Flint's own; wrapped",
 	"keyring_made":                "that there are keys",
+	"keyring_inherited":           "which places are sealed",
 	"audit_pending":               "ids of entries that wait for their number",
 	"audit_leaves":                "hashes; whose they are isn't in them",
 	"audit_nodes":                 "hashes of hashes",
