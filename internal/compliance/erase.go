@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	// lookAgain is how often a deletion that has begun looks whether the providers
-	// have been told.
-	lookAgain = 5 * time.Second
+	// A deletion that has begun looks whether the providers have been told: at first
+	// this often, then ever more rarely, since one that is down stays so for hours.
+	lookAgain  = 5 * time.Second
+	lookAtMost = 15 * time.Minute
 	// heldFor is how often one looks whether its legal hold was released.
 	heldFor = time.Hour
 )
@@ -93,7 +94,7 @@ func (s *Service) Proceed(ctx context.Context, deletion id.Deletion) (wait time.
 			return err
 		}
 		if untold > 0 {
-			wait = lookAgain
+			wait = min(max(lookAgain, s.now().Sub(*d.BegunAt)/4), lookAtMost)
 			return nil
 		}
 		wait = 0
