@@ -3,10 +3,12 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +96,9 @@ func TestBodiesAreStrict(t *testing.T) {
 		webtest.Scenario{Name: "compressed", Path: "/api/greet", Body: ok + "}", Header: map[string]string{"Content-Encoding": "gzip"}, Status: 415},
 		webtest.Scenario{Name: "an unknown parameter", Path: "/api/things/" + id.New[id.Account]().String() + "?size=2&wat=hunter2", Bearer: "alice", Status: 422, Contains: []string{"query.wat"}, NeverContains: []string{"hunter2"}},
 		webtest.Scenario{Name: "a parameter out of range", Path: "/api/things/" + id.New[id.Account]().String() + "?size=777", Bearer: "alice", Status: 422, Contains: []string{"must be 200 or less"}, NeverContains: []string{"777"}},
+		webtest.Scenario{Name: "a parameter twice", Path: "/api/things/" + id.New[id.Account]().String() + "?size=2&size=3", Bearer: "alice", Status: 400, Contains: []string{`"where":"query.size"`, "given once"}},
+		webtest.Scenario{Name: "a parameter of any name twice", Path: "/api/scarce?%22x=1&%22x=2", Status: 400, Contains: []string{`"where":"url"`}, NeverContains: []string{`\"x`}},
+		webtest.Scenario{Name: "half an escape", Path: "/api/scarce?a=%zz", Status: 400, Contains: []string{"well formed"}},
 		webtest.Scenario{Name: "a null character in the address", Path: "/api/fail/%00", Status: 400, Contains: []string{`"code":"malformed"`}},
 		webtest.Scenario{Name: "a null character in the query", Path: "/api/scarce?a=%00", Status: 400},
 		webtest.Scenario{Name: "a raw body within its limit", Path: "/api/hook", Body: "0123456789abcdef", Status: 200, Contains: []string{"took 16"}},
@@ -249,6 +254,30 @@ func TestOneLogLinePerRequest(t *testing.T) {
 		if strings.Contains(log, never) {
 			t.Errorf("the line holds %s:\n%s", never, log)
 		}
+	}
+}
+
+// TestNobodyWritesLinesIntoTheLog sends what would begin a line of its own if any
+// of it came into the log as it is.
+func TestNobodyWritesLinesIntoTheLog(t *testing.T) {
+	t.Parallel()
+	h := build(t, nil)
+	const forged = `{"level":"INFO","msg":"forged"}`
+	h.web.Do(t, webtest.Scenario{Path: "/api/fail/" + url.PathEscape("x\r\n"+forged)})
+	h.web.Do(t, webtest.Scenario{Path: "/api/scarce?" + url.QueryEscape("\n"+forged) + "=1"})
+	h.web.Do(t, webtest.Scenario{Path: "/api/scarce", Header: map[string]string{
+		"User-Agent": forged, "X-Request-Id": forged, "X-Forwarded-For": forged, "Referer": forged, "Origin": forged,
+	}})
+	lines := 0
+	for line := range strings.Lines(h.log.String()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["msg"] == "forged" {
+			t.Errorf("a line that isn't ours: %s", line)
+		}
+		lines++
+	}
+	if lines != 3 {
+		t.Errorf("%d lines for three requests:\n%s", lines, h.log.String())
 	}
 }
 

@@ -43,10 +43,10 @@ func odd(r *http.Request) error {
 		return ErrManyHeaders
 	case !plainPath(r.URL.EscapedPath()):
 		return fault.About(ErrMalformed, "url", "must be a path in its plain form: no empty or dot segments, nothing escaped that needn't be")
-	case !storable(r.URL.Path) || !storableQuery(r):
+	case !storable(r.URL.Path):
 		return fault.About(ErrMalformed, "url", "must be UTF-8 without null characters")
 	}
-	return nil
+	return oddQuery(r)
 }
 
 // plainPath reports whether every reader of the path p sees the same segments:

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"flint/internal/access"
+	"flint/internal/fault"
 	"flint/internal/platform/telemetry"
 )
 
@@ -159,21 +161,31 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
-func storableQuery(r *http.Request) bool {
+// oddQuery refuses a query that two readers could understand differently: one
+// that isn't well formed, or names a parameter twice.
+func oddQuery(r *http.Request) error {
 	if r.URL.RawQuery == "" {
-		return true
+		return nil
 	}
-	for k, vs := range r.URL.Query() {
-		if !storable(k) {
-			return false
-		}
-		for _, v := range vs {
-			if !storable(v) {
-				return false
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fault.About(ErrMalformed, "url", "has a query that isn't well formed")
+	}
+	for name, values := range query {
+		for _, v := range values {
+			if !storable(name) || !storable(v) {
+				return fault.About(ErrMalformed, "url", "must be UTF-8 without null characters")
 			}
 		}
+		if len(values) > 1 && strings.HasPrefix(r.URL.Path, "/api/") {
+			where := "query." + name
+			if !safeWhere.MatchString(where) {
+				where = "url"
+			}
+			return fault.About(ErrMalformed, where, "must be given once")
+		}
 	}
-	return true
+	return nil
 }
 
 // clientAddress returns the address of the client. X-Forwarded-For is believed
