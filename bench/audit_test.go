@@ -24,7 +24,7 @@ func BenchmarkAudit(b *testing.B) {
 	pool := pgtest.New(b)
 	envelopetest.New(b, pool)
 	if err := postgres.Exec(b.Context(), pool, `
-		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
+		insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
 		values (gen_random_uuid(), 'ana@example.com', 'Ana', '', 'free', now(), now())`, nil); err != nil {
 		b.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func BenchmarkAudit(b *testing.B) {
 	write := func(ctx context.Context, detail map[string]any) time.Duration {
 		start := time.Now()
 		err := postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
-			if err := postgres.Exec(ctx, tx, `update users set first_name = 'Ana', updated_at = now() where email = 'ana@example.com'`, nil); err != nil || detail == nil {
+			if err := postgres.Exec(ctx, tx, `update users set updated_at = now() where email_mac = 'ana@example.com'`, nil); err != nil || detail == nil {
 				return err
 			}
 			return audit.Record(ctx, tx, start, audit.Entry{

@@ -88,8 +88,8 @@ func middle(d []time.Duration) time.Duration {
 func settle(b *testing.B, n *node, p identity.Person) {
 	b.Helper()
 	for _, sql := range []string{
-		`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
-			select gen_random_uuid(), 'other' || n || '@example.com', 'O', '', 'free', now(), now() from generate_series(1, 1000) n`,
+		`insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
+			select gen_random_uuid(), ('other' || n)::bytea, 'O', '', 'free', now(), now() from generate_series(1, 1000) n`,
 		`insert into accounts (id, user_id, name, institution_name, kind, currency, balance, balance_as_of, created_at, updated_at)
 			select gen_random_uuid(), u.id, 'Account ' || n, 'Bank', 'manual', 'USD', 100 * n, now(), now(), now() from users u, generate_series(1, 10) n`,
 		`insert into net_worth_days (user_id, day, currency, net_worth, assets, debts, quality)

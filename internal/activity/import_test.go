@@ -71,8 +71,8 @@ func (d *desk) person(name string) access.Actor {
 	d.t.Helper()
 	u := id.New[id.User]()
 	err := postgres.Exec(d.t.Context(), d.pool, `
-		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
-		values (@id, @email, @name, '', 'free', now(), now())`,
+		insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
+		values (@id, @email::text::bytea, @name::text::bytea, '', 'free', now(), now())`,
 		postgres.Args{"id": u, "email": name + "@example.com", "name": name})
 	if err != nil {
 		d.t.Fatal(err)

@@ -39,6 +39,7 @@ import (
 var (
 	ErrYourself = fault.New(fault.Forbidden, "not_yourself", "You can't do that to your own account. Ask a colleague.")
 	ErrAbove    = fault.New(fault.Forbidden, "not_a_super_admin", "Nobody can do that to a super administrator here. An operator can.")
+	ErrSearch   = fault.BadField("query.q", "must be a whole e-mail address, or the id of an account: names and parts of addresses can't be looked for, since they are stored unreadable")
 	ErrBanned   = fault.New(fault.Conflict, "already_banned", "This account is closed to sign-ins already.")
 )
 
@@ -74,15 +75,25 @@ type Account struct {
 
 // Query is what staff look for.
 type Query struct {
-	Text  string // part of the address or the name; empty: everybody
+	Text  string // a whole address, or an account's id; empty: everybody
 	After id.User
 	Limit int
 }
 
-// List returns accounts, the newest first.
+// List returns accounts, the newest first. Addresses and names are sealed, so that
+// the database can't look for a part of one: ErrSearch.
 func (s *Service) List(ctx context.Context, actor access.Actor, q Query) ([]Account, error) {
 	ctx = postgres.AsSystem(ctx, "staff look for somebody by name or address")
-	people, err := list(ctx, s.cfg.Pool, strings.ToLower(strings.TrimSpace(q.Text)), q.After, q.Limit)
+	search := identity.Search{After: q.After, Limit: q.Limit}
+	if text := strings.TrimSpace(q.Text); text != "" {
+		var err error
+		if search.User, err = id.Parse[id.User](text); err != nil {
+			if search.Email, err = identity.CanonicalEmail(text); err != nil {
+				return nil, ErrSearch
+			}
+		}
+	}
+	people, err := s.cfg.People.List(ctx, s.cfg.Pool, search)
 	if err != nil {
 		return nil, fmt.Errorf("list people: %w", err)
 	}

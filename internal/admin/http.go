@@ -34,7 +34,7 @@ func accountOf(a Account) account {
 }
 
 type listIn struct {
-	Text   string  `query:"q" maxLength:"200" doc:"Part of the address or the name"`
+	Text   string  `query:"q" maxLength:"200" doc:"A whole e-mail address, or an account's id. Names and parts of addresses can't be looked for: they are stored unreadable"`
 	Cursor id.User `query:"cursor" doc:"nextCursor of the page before"`
 	Limit  int     `query:"limit" minimum:"1" maximum:"100" default:"50"`
 }

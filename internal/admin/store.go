@@ -9,25 +9,6 @@ import (
 	"flint/internal/platform/postgres"
 )
 
-// list asks for everybody: the operations behind it are for staff alone.
-func list(ctx context.Context, db postgres.DB, text string, after id.User, limit int) ([]identity.Person, error) {
-	return postgres.Many[identity.Person](ctx, db, `
-		select id, email, first_name, tier, is_admin, is_super_admin, email_verified_at, currency, time_zone, created_at,
-		       banned_at, password_version, second_factor
-		from users
-		where (@text = '' or strpos(email, @text) > 0 or strpos(lower(first_name), @text) > 0)
-		  and (@after::uuid is null or (created_at, id) < (select c.created_at, c.id from users c where c.id = @after::uuid))
-		order by created_at desc, id desc limit @limit`,
-		postgres.Args{"text": text, "after": orNull(after), "limit": limit})
-}
-
-func orNull(user id.User) *id.User {
-	if user.IsZero() {
-		return nil
-	}
-	return &user
-}
-
 func countSessions(ctx context.Context, db postgres.DB, owner id.User, now time.Time) (int, error) {
 	return postgres.Scalar[int](ctx, db, `
 		select count(*)::int from sessions s
@@ -72,8 +53,8 @@ func byCode(ctx context.Context, db postgres.DB, hash []byte, now time.Time) (Co
 
 // looksAt lists who looks at somebody's data now, without their surname or address.
 func looksAt(ctx context.Context, db postgres.DB, owner id.User, now time.Time) ([]Look, error) {
-	return postgres.Many[Look](ctx, db, `
-		select s.id, s.user_id, a.first_name as by, s.until
+	rows, err := postgres.Many[lookRow](ctx, db, `
+		select s.id, s.user_id, s.admin_id, a.sealed, s.until
 		from support_sessions s
 		join support_consents c on c.id = s.consent_id and c.user_id = s.user_id
 		join sessions own on own.id = s.session_id
@@ -81,28 +62,57 @@ func looksAt(ctx context.Context, db postgres.DB, owner id.User, now time.Time) 
 		where s.user_id = @owner and s.ended_at is null and s.until > @now and c.revoked_at is null and own.revoked_at is null
 		order by s.created_at`,
 		postgres.Args{"owner": owner, "now": now})
+	if err != nil {
+		return nil, err
+	}
+	looks := []Look{}
+	for _, row := range rows {
+		l, err := row.open(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		looks = append(looks, l)
+	}
+	return looks, nil
 }
 
-func insertLook(ctx context.Context, db postgres.DB, l Look, c Consent, admin id.User, own id.Session, reason string, now time.Time) error {
+// lookRow is a look with who looks as users has it.
+type lookRow struct {
+	Look
+	AdminID id.User
+	Sealed  []byte
+}
+
+func (r lookRow) open(ctx context.Context, db postgres.DB) (l Look, err error) {
+	l = r.Look
+	l.By, err = identity.FirstName(ctx, db, r.AdminID, r.Sealed)
+	return l, err
+}
+
+func insertLook(ctx context.Context, db postgres.DB, l Look, c Consent, admin id.User, own id.Session, now time.Time) error {
 	return postgres.Exec(ctx, db, `
-		insert into support_sessions (id, user_id, consent_id, admin_id, session_id, reason, created_at, until)
-		values (@id, @user, @consent, @admin, @session, @reason, @now, @until)`,
+		insert into support_sessions (id, user_id, consent_id, admin_id, session_id, created_at, until)
+		values (@id, @user, @consent, @admin, @session, @now, @until)`,
 		postgres.Args{
-			"id": l.ID, "user": l.UserID, "consent": c.ID, "admin": admin, "session": own, "reason": reason, "now": now, "until": l.Until,
+			"id": l.ID, "user": l.UserID, "consent": c.ID, "admin": admin, "session": own, "now": now, "until": l.Until,
 		})
 }
 
 // findLook finds a look that goes on: of this member of the staff, in this very
 // session of theirs, and with consent to this moment.
 func findLook(ctx context.Context, db postgres.DB, look id.Support, admin id.User, own id.Session, now time.Time) (Look, error) {
-	return postgres.One[Look](ctx, db, `
-		select s.id, s.user_id, a.first_name as by, s.until
+	row, err := postgres.One[lookRow](ctx, db, `
+		select s.id, s.user_id, s.admin_id, a.sealed, s.until
 		from support_sessions s
 		join support_consents c on c.id = s.consent_id and c.user_id = s.user_id
 		join users a on a.id = s.admin_id
 		where s.id = @id and s.admin_id = @admin and s.session_id = @session
 		  and s.ended_at is null and s.until > @now and c.revoked_at is null and c.until > @now`,
 		postgres.Args{"id": look, "admin": admin, "session": own, "now": now})
+	if err != nil {
+		return Look{}, err
+	}
+	return row.open(ctx, db)
 }
 
 func endLook(ctx context.Context, db postgres.DB, look id.Support, admin id.User, now time.Time) (id.User, error) {

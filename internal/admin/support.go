@@ -56,7 +56,7 @@ type Consent struct {
 type Look struct {
 	ID     id.Support
 	UserID id.User // whose data
-	By     string  // first name of who looks
+	By     string  `db:"-"` // first name of who looks
 	Until  time.Time
 }
 
@@ -151,7 +151,7 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, code, why string
 		if c.Until.Before(l.Until) {
 			l.Until = c.Until
 		}
-		if err := insertLook(ctx, tx, l, c, actor.User, actor.Session, why, now); err != nil {
+		if err := insertLook(ctx, tx, l, c, actor.User, actor.Session, now); err != nil {
 			return fmt.Errorf("store look: %w", err)
 		}
 		return s.cfg.People.Tell(ctx, tx, audit.Entry{

@@ -82,7 +82,7 @@ func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
 // Key is a key as its owner sees it.
 type Key struct {
 	ID          id.APIKey
-	Name        string
+	Name        string `db:"-"` // sealed where it is stored
 	Hint        string // how it begins
 	CreatedAt   time.Time
 	ExpiresAt   time.Time

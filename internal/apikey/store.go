@@ -2,13 +2,44 @@ package apikey
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 )
+
+// named is what api_keys.sealed holds.
+type named struct {
+	Name string `json:"name"`
+}
+
+// keyRow is a key as it is stored.
+type keyRow struct {
+	Key
+	Sealed []byte
+}
+
+// Places are where keys keep sealed values.
+func Places() []envelope.Place {
+	return []envelope.Place{{Table: "api_keys", Column: "sealed", Row: "id", Owner: "user_id"}}
+}
+
+// Inherited are the columns that older versions left in clear.
+func Inherited() []envelope.Inherited {
+	return []envelope.Inherited{{
+		Place: Places()[0], Clear: []string{"clear_name"},
+		Pack: func(clear []*string) ([]byte, error) { return json.Marshal(named{envelope.Text(clear[0])}) },
+	}}
+}
+
+func nameRef(owner id.User, key id.APIKey) envelope.Ref {
+	return envelope.Ref{Owner: owner, Place: "api_keys.sealed", Row: key.String()}
+}
 
 // liveRow is what a request needs to know about a key.
 type liveRow struct {
@@ -30,19 +61,44 @@ func touch(ctx context.Context, db postgres.DB, key id.APIKey, now time.Time, ad
 }
 
 func list(ctx context.Context, db postgres.DB, owner id.User, now time.Time) ([]Key, error) {
-	return postgres.Many[Key](ctx, db, `
-		select id, name, hint, created_at, expires_at, last_used_at, last_address from api_keys
+	rows, err := postgres.Many[keyRow](ctx, db, `
+		select id, sealed, hint, created_at, expires_at, last_used_at, last_address from api_keys
 		where user_id = @owner and revoked_at is null and expires_at > @now
 		order by created_at desc, id desc`,
 		postgres.Args{"owner": owner, "now": now})
+	list := []Key{}
+	if err != nil || len(rows) == 0 {
+		return list, err
+	}
+	keys, err := envelope.Of(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		var n named
+		if err := keys.Unpack(ctx, nameRef(owner, row.ID), row.Sealed, &n); err != nil {
+			return nil, fmt.Errorf("API key %s: %w", row.ID, err)
+		}
+		row.Name = n.Name
+		list = append(list, row.Key)
+	}
+	return list, nil
 }
 
 func insert(ctx context.Context, tx pgx.Tx, owner id.User, k Key, hash []byte) error {
+	keys, err := envelope.Of(ctx, tx)
+	if err != nil {
+		return err
+	}
+	sealed, err := keys.Pack(ctx, nameRef(owner, k.ID), named{k.Name})
+	if err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
-		insert into api_keys (id, user_id, name, hint, key_hash, created_at, expires_at)
-		values (@id, @owner, @name, @hint, @hash, @created, @expires)`,
+		insert into api_keys (id, user_id, sealed, hint, key_hash, created_at, expires_at)
+		values (@id, @owner, @sealed, @hint, @hash, @created, @expires)`,
 		postgres.Args{
-			"id": k.ID, "owner": owner, "name": k.Name, "hint": k.Hint, "hash": hash, "created": k.CreatedAt, "expires": k.ExpiresAt,
+			"id": k.ID, "owner": owner, "sealed": sealed, "hint": k.Hint, "hash": hash, "created": k.CreatedAt, "expires": k.ExpiresAt,
 		})
 }
 

@@ -171,7 +171,7 @@ func (h *house) actAsStaff() {
 	var look struct{ ID string }
 	ada.must("POST", "/api/admin/support/sessions", map[string]string{"code": consent.Code, "reason": "a test"}).json(h.t, &look)
 	ada.must("DELETE", "/api/admin/support/sessions/"+look.ID, nil)
-	at := "/api/admin/users/" + h.find(dan.email).ID.String()
+	at := "/api/admin/users/" + h.whoIs(dan.email)
 	why := map[string]string{"reason": "a test"}
 	ada.must("POST", at+"/tier", map[string]string{"tier": "free", "reason": "a test"})
 	ada.must("POST", at+"/sign-out", why)

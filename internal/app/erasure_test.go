@@ -28,7 +28,7 @@ import (
 func (p *person) due() {
 	p.t.Helper()
 	p.rows(`update account_deletions set due_at = now() where ended_at is null
-		and user_id = (select id from users where email = $1) returning id::text`, p.email)
+		and user_id = (select id from users where id = $1::uuid) returning id::text`, p.whoIs(p.email))
 	p.rows(`update river_job set scheduled_at = now() where kind = 'compliance.erase' and state = 'scheduled' returning id::text`)
 }
 
@@ -79,7 +79,7 @@ func TestADeletionCanBeUndone(t *testing.T) {
 		return len(h.rows(`select id::text from river_job where kind = 'compliance.erase' and state = 'completed'`)) == 2
 	})
 	ann.must("GET", "/api/auth/user", nil)
-	verbs := ann.rows(`select verb from audit_entries e join users u on u.id = e.subject_id where u.email = $1 and verb like 'account.%deletion' order by e.at, e.id`, ann.email)
+	verbs := ann.rows(`select verb from audit_entries e join users u on u.id = e.subject_id where u.id = $1::uuid and verb like 'account.%deletion' order by e.at, e.id`, h.whoIs(ann.email))
 	want := []string{"account.ask_deletion", "account.undo_deletion", "account.ask_deletion", "account.undo_deletion"}
 	if !slices.Equal(verbs, want) {
 		t.Errorf("the log says %v", verbs)
@@ -94,7 +94,7 @@ func TestTheErasedAreGone(t *testing.T) {
 	h := newHouse(t)
 	ann, ben := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage"), furnish(h.resident("Ben"), "citibank", "COINBASE", "crypto")
 	ann.must("POST", "/api/privacy/deletion", nil)
-	user := h.rows(`select id::text from users where email = $1`, ann.email)[0]
+	user := h.whoIs(ann.email)
 	snap := h.rows(`select snaptrade_user_id from snaptrade_users where user_id = $1::uuid`, user)[0]
 	ring := filepath.Join(h.state, "keyring")
 	h.withSeed(user, ring)

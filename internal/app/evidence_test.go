@@ -197,7 +197,7 @@ func TestTheReportOfABrokenSystemSaysSo(t *testing.T) {
 			}
 		}, row: "V8.4.2"},
 		"origin-check": {spoil: func(_ *testing.T, l *looked) { l.sys.Routes[0].CrossSite = true }, row: "V3.5.1"},
-		"sessions": {spoil: sql(`with u as (insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
+		"sessions": {spoil: sql(`with u as (insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
 			values (gen_random_uuid(), 'a@b.example', 'A', '', 'free', now(), now()) returning id)
 			insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at)
 			select gen_random_uuid(), id, 'web', '', '', now(), now(), now() + interval '100 days' from u`), row: "V7.3.2"},

@@ -9,12 +9,14 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flint/internal/apikey"
 	"flint/internal/audit"
 	"flint/internal/audit/tlog"
 	"flint/internal/compliance"
 	"flint/internal/config"
 	"flint/internal/connection"
 	"flint/internal/envelope"
+	"flint/internal/identity"
 	"flint/internal/mfa"
 	"flint/internal/platform/aws"
 	"flint/internal/platform/vault"
@@ -100,6 +102,9 @@ func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Ke
 // inherited are all columns that older versions of Flint left in clear.
 func inherited() []envelope.Inherited {
 	var all []envelope.Inherited
+	for _, list := range [][]envelope.Inherited{identity.Inherited(), mfa.Inherited(), apikey.Inherited()} {
+		all = append(all, list...)
+	}
 	return all
 }
 
@@ -120,7 +125,7 @@ func MoveKeys(ctx context.Context, cfg Config, keys *envelope.Keys, to string) e
 func SealedPlaces() []envelope.Place {
 	var all []envelope.Place
 	for _, places := range [][]envelope.Place{
-		connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
+		identity.Places(), apikey.Places(), connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
 	} {
 		all = append(all, places...)
 	}

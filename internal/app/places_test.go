@@ -139,8 +139,8 @@ func attempts(t *testing.T, owner, stranger household) map[place]attempt {
 	var portal, own struct{ Attempt string }
 	owner.must("POST", "/api/connections/snaptrade/start", map[string]string{"kind": "brokerage"}).json(t, &portal)
 	stranger.must("POST", "/api/connections/snaptrade/start", map[string]string{"kind": "brokerage"}).json(t, &own)
-	entry := owner.rows(`select a.id::text from audit_entries a join users u on u.id = a.subject_id where u.email = $1 order by at limit 1`, owner.email)[0]
-	decision := owner.rows(`select d.id::text from risk_decisions d join users u on u.id = d.user_id where u.email = $1 order by at limit 1`, owner.email)[0]
+	entry := owner.rows(`select a.id::text from audit_entries a join users u on u.id = a.subject_id where u.id = $1::uuid order by at limit 1`, owner.whoIs(owner.email))[0]
+	decision := owner.rows(`select d.id::text from risk_decisions d join users u on u.id = d.user_id where u.id = $1::uuid order by at limit 1`, owner.whoIs(owner.email))[0]
 	authorization := owner.rows(`select provider_connection_id from connections where id = $1::uuid`, owner.broker)[0]
 	enrolled, _ := stranger.enroll("pnc")
 	unapplied := stranger.bring("stranger three")
@@ -246,7 +246,7 @@ func fingerprint(m household) map[string]string {
 	for _, table := range []string{"mail_tokens", "password_history", "totp_factors", "backup_codes", "sign_in_challenges", "devices", "email_changes",
 		"passkeys", "api_keys", "snaptrade_users", "connect_attempts", "imports", "import_rows", "transactions"} {
 		sums[table] = m.rows(`select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') from `+table+
-			` r where user_id = (select id from users where email = $1)`, m.email)[0]
+			` r where user_id = $1::uuid`, m.whoIs(m.email))[0]
 	}
 	return sums
 }
@@ -416,13 +416,7 @@ func byMistake(t *testing.T, ann, ben household) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user := func(m household) id.User {
-		u, err := postgres.Scalar[id.User](t.Context(), m.pool, `select id from users where email = @email`, postgres.Args{"email": m.email})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
+	user := func(m household) id.User { return m.find(m.email).ID }
 	me, her := user(ben), user(ann)
 	ctx := access.With(t.Context(), access.Actor{User: me})
 	mine, hers := 0, 0

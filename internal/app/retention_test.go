@@ -22,10 +22,7 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 	users := map[string]id.User{}
 	operator := access.SystemActor("operator", id.User{})
 	for who, p := range people {
-		user, err := id.Parse[id.User](p.rows(`select id::text from users where email = $1`, p.email)[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		user := h.find(p.email).ID
 		users[who] = user
 		account := p.rows(`
 			insert into accounts (id, user_id, name, institution_name, kind, currency, opening_balance, created_at, updated_at)
@@ -106,15 +103,15 @@ func TestAccountsThatNobodyUsesAreDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(owner.Close)
-	h.rows(`update sessions set last_used_at = now() - interval '8 years' where user_id = (select id from users where email = $1) returning id::text`, ann.email)
-	if _, err := owner.Exec(t.Context(), `update audit_entries set at = at - interval '8 years' where subject_id = (select id from users where email = $1)`, ann.email); err != nil {
+	h.rows(`update sessions set last_used_at = now() - interval '8 years' where user_id = $1::uuid returning id::text`, h.whoIs(ann.email))
+	if _, err := owner.Exec(t.Context(), `update audit_entries set at = at - interval '8 years' where subject_id = $1::uuid`, h.whoIs(ann.email)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.app.Privacy.Retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	who := h.rows(`select u.email || ' ' || d.asked_by from account_deletions d join users u on u.id = d.user_id`)
-	if !slices.Equal(who, []string{ann.email + " retention"}) {
+	who := h.rows(`select user_id::text || ' ' || asked_by from account_deletions`)
+	if !slices.Equal(who, []string{h.whoIs(ann.email) + " retention"}) {
 		t.Fatalf("to be deleted: %v", who)
 	}
 	stranger := person{house: h, address: "203.0.113.97"}

@@ -40,7 +40,7 @@ func TestNoSecretIsFoundInClear(t *testing.T) {
 	places := h.dump()
 	places["the log"] = h.log.String()
 	// What is there is found, also in what is binary.
-	for place, what := range map[string]string{"the table users": "ann@example.com", "the table signing_keys": h.publicKey()} {
+	for place, what := range map[string]string{"the table users": "America/New_York", "the table signing_keys": h.publicKey()} {
 		if (canary{value: what}).in(places[place]) == "" {
 			t.Errorf("%s isn't found in %s: the search is blind", what, place)
 		}
@@ -329,6 +329,15 @@ var binary = regexp.MustCompile(`\\x([0-9a-f]{2,})`)
 // in hexadecimal and decoded.
 func (h *house) dump() map[string]string {
 	h.t.Helper()
+	out := h.tables()
+	if len(out) < 20 || !strings.Contains(out["the table users"], "America/New_York") {
+		h.t.Fatalf("%d tables were read", len(out))
+	}
+	return out
+}
+
+func (h *house) tables() map[string]string {
+	h.t.Helper()
 	out := map[string]string{}
 	for _, table := range h.rows(`select table_name::text from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`) {
 		var text strings.Builder
@@ -343,9 +352,6 @@ func (h *house) dump() map[string]string {
 			}
 		}
 		out["the table "+table] = text.String()
-	}
-	if len(out) < 20 || !strings.Contains(out["the table users"], "@example.com") {
-		h.t.Fatalf("%d tables were read", len(out))
 	}
 	return out
 }

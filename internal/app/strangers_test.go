@@ -52,20 +52,21 @@ func furnish(p *person, bank, broker, kind string) household {
 	p.must("GET", "/api/auth/sessions", nil).json(p.t, &sessions)
 	m.session = sessions.Sessions[0].ID
 	m.passkey = p.rows(`
-		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at)
-		select gen_random_uuid(), id, sha256(id::text::bytea), '\x00', 0, false, '{}', 'Laptop', now() from users where email = $1
-		returning id::text`, p.email)[0]
+		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, created_at)
+		select gen_random_uuid(), id, sha256(id::text::bytea), '\x00', 0, false, '{}', now() from users where id = $1::uuid
+		returning id::text`, p.whoIs(p.email))[0]
+	p.must("PATCH", "/api/auth/passkeys/"+m.passkey, map[string]string{"name": "Laptop"})
 	m.device = p.rows(`
 		insert into devices (token_hash, user_id, session_id, created_at, last_used_at)
-		select sha256(('device ' || id)::bytea), id, gen_random_uuid(), now(), now() from users where email = $1
-		returning id::text`, p.email)[0]
-	m.entry = p.rows(`select e.id::text from audit_entries e join users u on u.id = e.subject_id where u.email = $1 order by e.at limit 1`, p.email)[0]
+		select sha256(('device ' || id)::bytea), id, gen_random_uuid(), now(), now() from users where id = $1::uuid
+		returning id::text`, p.whoIs(p.email))[0]
+	m.entry = p.rows(`select e.id::text from audit_entries e join users u on u.id = e.subject_id where u.id = $1::uuid order by e.at limit 1`, p.whoIs(p.email))[0]
 	var made struct{ APIKey struct{ ID string } }
 	p.must("POST", "/api/keys", map[string]string{"name": mark + " key"}).json(p.t, &made)
 	m.key = made.APIKey.ID
 	m.export = p.copyOf()
 	m.ids = p.rows(`
-		with me as (select id from users where email = $1)
+		with me as (select id from users where id = $1::uuid)
 		select id::text from me
 		union select a.id::text from accounts a, me where a.user_id = me.id
 		union select c.id::text from connections c, me where c.user_id = me.id
@@ -75,7 +76,7 @@ func furnish(p *person, bank, broker, kind string) household {
 		union select s.id::text from sessions s, me where s.user_id = me.id
 		union select k.id::text from passkeys k, me where k.user_id = me.id
 		union select k.id::text from api_keys k, me where k.user_id = me.id
-		union select r.id::text from sync_runs r, me where r.user_id = me.id`, p.email)
+		union select r.id::text from sync_runs r, me where r.user_id = me.id`, p.whoIs(p.email))
 	return m
 }
 
@@ -153,15 +154,15 @@ func TestNobodyReachesWhatIsSomebodyElses(t *testing.T) {
 func (m household) snapshot() []string {
 	m.t.Helper()
 	return m.rows(`
-		with me as (select id from users where email = $1)
+		with me as (select id from users where id = $1::uuid)
 		select concat_ws(' ', a.id, a.nickname, a.hidden, a.deleted_at, a.status) as s from accounts a, me where a.user_id = me.id
 		union all select concat_ws(' ', c.id, c.status, c.deleted_at) from connections c, me where c.user_id = me.id
 		union all select concat_ws(' ', t.id, t.note, t.category, t.merchant, t.deleted_at) from transactions t, me where t.user_id = me.id
 		union all select concat_ws(' ', i.id, i.status, i.mapping) from imports i, me where i.user_id = me.id
-		union all select concat_ws(' ', k.id, k.name) from passkeys k, me where k.user_id = me.id
+		union all select concat_ws(' ', k.id, k.sealed) from passkeys k, me where k.user_id = me.id
 		union all select concat_ws(' ', k.id, k.revoked_at) from api_keys k, me where k.user_id = me.id
 		union all select concat_ws(' ', s.id, s.revoked_at) from sessions s, me where s.user_id = me.id
-		order by s`, m.email)
+		order by s`, m.whoIs(m.email))
 }
 
 func byThePath(t *testing.T, ann, ben household) {

@@ -42,18 +42,18 @@ func TestNothingOfAThiefOutlivesTheUndoing(t *testing.T) {
 	thief.must("POST", "/api/user/email", map[string]string{"newEmail": "thief@evil.example"})
 	thief.must("POST", "/api/user/email/confirm", map[string]string{"token": h.linkTo("thief@evil.example", "/verify-email-change")})
 	ann.rows(`
-		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at)
-		select gen_random_uuid(), id, sha256(v.name::bytea), '\x00', 0, false, '{}', v.name, now() - v.age
+		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, created_at)
+		select gen_random_uuid(), id, v.name::bytea, '\x00', 0, false, '{}', now() - v.age
 		from users, (values ('the owner''s', interval '30 days'), ('the thief''s', interval '1 hour')) v (name, age)
-		where email = $1 returning id::text`, "thief@evil.example")
+		where id = $1::uuid returning id::text`, h.whoIs("thief@evil.example"))
 	ann.rows(`
 		insert into totp_factors (user_id, secret, confirmed_at)
-		select id, '\x00', now() from users where email = $1 returning user_id::text`, "thief@evil.example")
+		select id, '\x00', now() from users where id = $1::uuid returning user_id::text`, h.whoIs("thief@evil.example"))
 
 	ann.must("POST", "/api/user/email/undo", map[string]string{"token": h.linkTo(ann.email, "/undo-email-change")})
 	left := ann.rows(`
-		select name from passkeys k join users u on u.id = k.user_id where u.email = $1
-		union all select 'an app' from totp_factors f join users u on u.id = f.user_id where u.email = $1`, ann.email)
+		select convert_from(credential_id, 'UTF8') from passkeys k join users u on u.id = k.user_id where u.id = $1::uuid
+		union all select 'an app' from totp_factors f join users u on u.id = f.user_id where u.id = $1::uuid`, h.whoIs(ann.email))
 	if len(left) != 1 || left[0] != "the owner's" {
 		t.Errorf("left are %v", left)
 	}

@@ -17,7 +17,7 @@ import (
 // verbLike also fits other things, which notVerbs names by their beginning.
 var (
 	verbLike = regexp.MustCompile(`^[a-z][a-z_]*\.[a-z][a-z_]*$`)
-	notVerbs = regexp.MustCompile(`^(body|query|path|user_action|river_job|snaptrade_users|connections|activity|mfa|mfa_totp|passkeys|audit_keys)\.`)
+	notVerbs = regexp.MustCompile(`^(body|query|path|user_action|river_job|snaptrade_users|connections|activity|mfa|mfa_totp|passkeys|audit_keys|users|email_changes)\.`)
 )
 
 // TestEveryVerbHasAName finds the verbs in the source. Where an entry's verb is

@@ -2,7 +2,9 @@ package compliance
 
 import (
 	"context"
+	"strings"
 
+	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 )
@@ -23,11 +25,43 @@ func tables() []table {
 	}
 }
 
+// part is a row of which one column is sealed, an object of further members.
+type part struct {
+	ID, Clear string // Clear is an object that begins with the id
+	Sealed    []byte
+}
+
+// opened puts what is sealed in rows at a place behind their ids.
+func opened(ctx context.Context, db postgres.DB, owner id.User, place string, rows []part, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	keys, err := envelope.Of(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]string, 0, len(rows))
+	for _, r := range rows {
+		if r.Sealed == nil {
+			list = append(list, r.Clear)
+			continue
+		}
+		plain, err := keys.Open(ctx, envelope.Ref{Owner: owner, Place: place, Row: r.ID}, r.Sealed)
+		if err != nil {
+			return nil, err
+		}
+		first, rest, _ := strings.Cut(r.Clear, ",")
+		list = append(list, first+","+string(plain[1:len(plain)-1])+","+rest)
+	}
+	return list, nil
+}
+
 func profile(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, email, first_name, email_verified_at, tier, currency, time_zone, created_at, updated_at
-			from users where id = @owner) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, email_verified_at, tier, currency, time_zone, created_at, updated_at
+			from users where id = @owner) x join users using (id)`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "users.sealed", rows, err)
 }
 
 func connections(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
@@ -112,17 +146,19 @@ func devices(ctx context.Context, db postgres.DB, owner id.User) ([]string, erro
 }
 
 func passkeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, name, synced, created_at, last_used_at
-			from passkeys where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, synced, created_at, last_used_at
+			from passkeys where user_id = @owner) x join passkeys using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "passkeys.sealed", rows, err)
 }
 
 func apiKeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, name, hint, created_at, expires_at, last_used_at, last_address, revoked_at
-			from api_keys where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, hint, created_at, expires_at, last_used_at, last_address, revoked_at
+			from api_keys where user_id = @owner) x join api_keys using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "api_keys.sealed", rows, err)
 }
 
 func deletions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {

@@ -25,8 +25,8 @@ func addUser(t *testing.T, pool *pgxpool.Pool, tier string) id.User {
 	t.Helper()
 	u := id.New[id.User]()
 	err := postgres.Exec(t.Context(), pool, `
-		insert into users (id, email, first_name, password_hash, email_verified_at, tier, created_at, updated_at)
-		values (@id, @email, 'Ada', 'x', @now, @tier, @now, @now)`,
+		insert into users (id, email_mac, sealed, password_hash, email_verified_at, tier, created_at, updated_at)
+		values (@id, @email::text::bytea, 'Ada', 'x', @now, @tier, @now, @now)`,
 		postgres.Args{"id": u, "email": u.String() + "@example.test", "tier": tier, "now": noon})
 	if err != nil {
 		t.Fatal(err)

@@ -142,3 +142,11 @@ func (k *Keys) sealClear(ctx context.Context, in Inherited, w *walk, rows []clea
 	}
 	return args, nil
 }
+
+// Text is a clear value, and "" for null.
+func Text(clear *string) string {
+	if clear == nil {
+		return ""
+	}
+	return *clear
+}

@@ -286,8 +286,12 @@ func (k *Keys) makeDataKey(ctx context.Context, owner id.User, scope string) (ke
 		return keyRow{}, fmt.Errorf("wrap a data key: %w", err)
 	}
 	row.Wrapped = wrapped
-	if err := insertDataKey(ctx, k.pool, row, k.now().UTC()); err != nil {
+	n, err := insertDataKey(ctx, k.pool, row, k.now().UTC())
+	if err != nil {
 		return keyRow{}, fmt.Errorf("store a data key: %w", err)
+	}
+	if n == 1 {
+		return row, nil
 	}
 	return findCurrent(ctx, k.pool, owner, scope)
 }

@@ -99,10 +99,10 @@ func destroyIdleKEKs(ctx context.Context, db postgres.DB, now time.Time) (int64,
 		postgres.Args{"now": now})
 }
 
-// insertDataKey stores a data key, unless the owner has one for that scope or
-// the key that wraps it has retired.
-func insertDataKey(ctx context.Context, db postgres.DB, row keyRow, now time.Time) error {
-	return postgres.Exec(ctx, db, `
+// insertDataKey stores a data key and returns 1, unless the owner has one for that
+// scope or the key that wraps it has retired.
+func insertDataKey(ctx context.Context, db postgres.DB, row keyRow, now time.Time) (int64, error) {
+	return postgres.Touch(ctx, db, `
 		insert into keyring.data_keys (id, user_id, scope, kek, wrapped, created_at)
 		select @id, @owner, @scope, e.version, @wrapped, @now
 		from (select version from keyring.key_encryption_keys
@@ -122,6 +122,12 @@ func findDataKey(ctx context.Context, db postgres.DB, key id.DataKey) (keyRow, e
 	return postgres.One[keyRow](ctx, db, `
 		select id, user_id, scope, kek, wrapped from keyring.data_keys where id = @key`,
 		postgres.Args{"key": key})
+}
+
+func findDataKeys(ctx context.Context, db postgres.DB, keys []id.DataKey) ([]keyRow, error) {
+	return postgres.Many[keyRow](ctx, db, `
+		select id, user_id, scope, kek, wrapped from keyring.data_keys where id = any(@keys::uuid[])`,
+		postgres.Args{"keys": keys})
 }
 
 // lockStaleDataKeys takes some data keys that hang on an older key than newest,

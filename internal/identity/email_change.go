@@ -43,7 +43,7 @@ const (
 type emailChange struct {
 	ID                 id.EmailChange
 	UserID             id.User
-	OldEmail, NewEmail string
+	OldEmail, NewEmail string `db:"-"` // sealed where they are stored
 	CreatedAt          time.Time
 	ExpiresAt          time.Time
 	ConfirmedAt        *time.Time
@@ -130,8 +130,8 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, token config.Secret) (
 			u := now.Add(undoTTL)
 			until = &u
 		}
-		if err := setEmail(ctx, tx, p.ID, c.NewEmail, now); err != nil {
-			return postgres.Conflict(err, "users_email_key", ErrLink)
+		if err := setEmail(ctx, tx, p, c.NewEmail, now); err != nil {
+			return postgres.Conflict(err, "users_email_mac_key", ErrLink)
 		}
 		if err := confirmChange(ctx, tx, c.ID, now, until); err != nil {
 			return fmt.Errorf("store change: %w", err)
@@ -165,7 +165,7 @@ func (s *Service) UndoEmailChange(ctx context.Context, token config.Secret) erro
 			return ErrLink
 		}
 		if c.ConfirmedAt != nil {
-			if err := setEmail(ctx, tx, p.ID, c.OldEmail, now); err != nil {
+			if err := setEmail(ctx, tx, p, c.OldEmail, now); err != nil {
 				return fmt.Errorf("put the address back: %w", err)
 			}
 		}

@@ -122,11 +122,8 @@ func (s *Service) holder(ctx context.Context, tx pgx.Tx, c emailChange, now time
 	if err != nil || taken {
 		return taken, wrap("look who has the address", err)
 	}
-	a, err := byEmail(ctx, tx, c.NewEmail)
-	if errors.Is(err, fault.ErrNotFound) {
-		return false, nil
-	}
-	return a.ID != c.UserID, wrap("look who has the address", err)
+	who, err := ownerOf(ctx, tx, c.NewEmail)
+	return !who.IsZero() && who != c.UserID, wrap("look who has the address", err)
 }
 
 func confirmLetter(to string) mail.Letter {

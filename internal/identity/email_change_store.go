@@ -6,34 +6,46 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 )
 
-const changeColumns = `c.id, c.user_id, c.old_email, c.new_email, c.created_at, c.expires_at, c.confirmed_at, c.undo_until, c.ended_at`
+const changeColumns = `c.id, c.user_id, c.sealed, c.created_at, c.expires_at, c.confirmed_at, c.undo_until, c.ended_at`
 
 // lockPerson is find, and until tx ends nobody else changes the person.
 func lockPerson(ctx context.Context, tx pgx.Tx, user id.User) (Person, error) {
-	return postgres.One[Person](ctx, tx, `select `+columns+` from users where id = @user for update`, postgres.Args{"user": user})
+	row, err := postgres.One[personRow](ctx, tx, `select `+columns+` from users where id = @user for update`, postgres.Args{"user": user})
+	return openPerson(ctx, tx, row, err)
 }
 
 func insertChange(ctx context.Context, tx pgx.Tx, c emailChange) error {
+	keys, err := envelope.Of(ctx, tx)
+	if err != nil {
+		return err
+	}
+	sealed, err := keys.Pack(ctx, changeRef(c), addresses{c.OldEmail, c.NewEmail})
+	if err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
-		insert into email_changes (id, user_id, old_email, new_email, created_at, expires_at)
-		values (@id, @user, @old, @new, @now, @expires)`,
-		postgres.Args{"id": c.ID, "user": c.UserID, "old": c.OldEmail, "new": c.NewEmail, "now": c.CreatedAt, "expires": c.ExpiresAt})
+		insert into email_changes (id, user_id, sealed, old_mac, created_at, expires_at)
+		values (@id, @user, @sealed, @mac, @now, @expires)`,
+		postgres.Args{"id": c.ID, "user": c.UserID, "sealed": sealed, "mac": macOf(keys, c.OldEmail), "now": c.CreatedAt, "expires": c.ExpiresAt})
 }
 
 func findChange(ctx context.Context, db postgres.DB, change id.EmailChange) (emailChange, error) {
-	return postgres.One[emailChange](ctx, db, `select `+changeColumns+` from email_changes c where c.id = @change`,
+	row, err := postgres.One[changeRow](ctx, db, `select `+changeColumns+` from email_changes c where c.id = @change`,
 		postgres.Args{"change": change})
+	return openChange(ctx, db, row, err)
 }
 
 func changeByToken(ctx context.Context, db postgres.DB, hash []byte, purpose string) (emailChange, error) {
-	return postgres.One[emailChange](ctx, db, `
+	row, err := postgres.One[changeRow](ctx, db, `
 		select `+changeColumns+` from email_changes c join email_change_tokens t on t.change_id = c.id
 		where t.token_hash = @hash and t.purpose = @purpose`,
 		postgres.Args{"hash": hash, "purpose": purpose})
+	return openChange(ctx, db, row, err)
 }
 
 func insertChangeToken(ctx context.Context, tx pgx.Tx, hash []byte, change id.EmailChange, purpose string, now time.Time) error {
@@ -65,20 +77,29 @@ func confirmChange(ctx context.Context, tx pgx.Tx, change id.EmailChange, now ti
 		postgres.Args{"change": change, "now": now, "until": undoUntil}))
 }
 
-// setEmail stores an address that its owner has just proven.
-func setEmail(ctx context.Context, tx pgx.Tx, user id.User, email string, now time.Time) error {
+// setEmail stores an address that its owner, p, has just proven.
+func setEmail(ctx context.Context, tx pgx.Tx, p Person, email string, now time.Time) error {
+	p.Email = email
+	sealed, mac, err := p.seal(ctx, tx)
+	if err != nil {
+		return err
+	}
 	return touchOne(postgres.Touch(ctx, tx, `
-		update users set email = @email, email_verified_at = @now, updated_at = @now where id = @user`,
-		postgres.Args{"user": user, "email": email, "now": now}))
+		update users set sealed = @sealed, email_mac = @mac, email_verified_at = @now, updated_at = @now where id = @user`,
+		postgres.Args{"user": p.ID, "sealed": sealed, "mac": mac, "now": now}))
 }
 
 // reserved reports whether somebody other than user can get the address back.
 func reserved(ctx context.Context, db postgres.DB, email string, user id.User, now time.Time) (bool, error) {
+	old, err := mac(ctx, db, email)
+	if err != nil {
+		return false, err
+	}
 	return postgres.Scalar[bool](ctx, db, `
 		select exists (
 			select from email_changes
-			where old_email = @email and user_id <> @user and ended_at is null and undo_until > @now)`,
-		postgres.Args{"email": email, "user": user, "now": now})
+			where old_mac = @mac and user_id <> @user and ended_at is null and undo_until > @now)`,
+		postgres.Args{"mac": old, "user": user, "now": now})
 }
 
 // sweepChanges removes changes that nothing can come of, with their tokens.

@@ -420,7 +420,11 @@ func TestChangesBombNobody(t *testing.T) {
 	h.web.Check(t, askChange(bob, "victim0@example.com", 200))
 	h.web.Check(t, askChange(bob, "victim0@example.com", 200))
 	h.web.Check(t, askChange(bob, "victim0@example.com", 429)) // whoever asks
-	if _, err := h.pool.Exec(t.Context(), `update users set banned_at = now() where email = 'bob@example.com'`); err != nil {
+	who, err := h.PersonByEmail(t.Context(), "bob@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.pool.Exec(t.Context(), `update users set banned_at = now() where id = $1`, who.ID); err != nil {
 		t.Fatal(err)
 	}
 	before := len(h.inbox.Mails())

@@ -1,9 +1,15 @@
 package identity
 
 import (
+	"context"
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/jackc/pgx/v5"
+
+	"flint/internal/access"
+	"flint/internal/id"
+	"flint/internal/platform/postgres"
 )
 
 // Lighten makes hashes cheap, so that a test of times sees what else takes time
@@ -28,4 +34,28 @@ func (s *Service) Crowd() (leave func()) {
 			<-s.hasher.line
 		}
 	}
+}
+
+// Populate stores somebody with each of these addresses, whose password hash is
+// phc, confirmed and banned or not.
+func (s *Service) Populate(ctx context.Context, phc string, confirmed, banned bool, emails ...string) error {
+	return postgres.InTx(postgres.AsSystem(ctx, "a test"), s.pool, func(tx pgx.Tx) error {
+		for _, email := range emails {
+			p := Person{ID: id.New[id.User](), Email: email, FirstName: "Ana", Tier: access.Free, CreatedAt: s.now()}
+			if err := admit(ctx, tx, p, chosen{hash: phc}); err != nil {
+				return err
+			}
+			if confirmed {
+				if err := setConfirmed(ctx, tx, p.ID, s.now()); err != nil {
+					return err
+				}
+			}
+			if banned {
+				if err := setBanned(ctx, tx, p.ID, s.now()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }

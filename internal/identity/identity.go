@@ -116,8 +116,8 @@ func (c Config) Validate() error {
 // Person is what Flint knows about somebody, without how they prove it.
 type Person struct {
 	ID              id.User
-	Email           string // canonical; see CanonicalEmail
-	FirstName       string
+	Email           string `db:"-"` // canonical; see CanonicalEmail. Sealed where it is stored, as is
+	FirstName       string `db:"-"`
 	Tier            access.Tier
 	IsAdmin         bool
 	IsSuperAdmin    bool

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
@@ -58,11 +57,8 @@ func (s *Service) Import(ctx context.Context, actor access.Actor, n Immigrant, t
 	}
 	p := Person{ID: id.New[id.User](), Email: email, FirstName: name, Tier: tier, CreatedAt: s.now()}
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := insertPerson(ctx, tx, p, chosen{hash: n.Hash.Reveal()}); err != nil {
-			return fmt.Errorf("store person: %w", err)
-		}
-		if owner, err := byEmail(ctx, tx, email); err != nil || owner.ID != p.ID {
-			return errors.Join(err, ErrKnown)
+		if err := admit(ctx, tx, p, chosen{hash: n.Hash.Reveal()}); err != nil {
+			return err
 		}
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
 			Actor: actor, Subject: p.ID, Verb: "account.import", Object: p.ID.String(), Detail: map[string]any{"tier": string(tier)},

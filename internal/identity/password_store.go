@@ -15,8 +15,9 @@ import (
 const remembered = 5
 
 func accountOf(ctx context.Context, db postgres.DB, user id.User) (account, error) {
-	return postgres.One[account](ctx, db, `select `+columns+`, password_hash, password_checked_at from users where id = @user`,
+	row, err := postgres.One[accountRow](ctx, db, `select `+columns+`, password_hash, password_checked_at from users where id = @user`,
 		postgres.Args{"user": user})
+	return openAccount(ctx, db, row, err)
 }
 
 // unchanged locks the person's row against a change of their password until tx

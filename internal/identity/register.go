@@ -74,22 +74,19 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 		p := Person{
 			ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: s.cfg.NewUserTier, CreatedAt: s.now(),
 		}
-		if err := insertPerson(ctx, tx, p, choice); err != nil {
+		owner, err := insertPerson(ctx, tx, p, choice)
+		if err != nil {
 			return fmt.Errorf("store person: %w", err)
 		}
-		owner, err := byEmail(ctx, tx, n.Email)
-		if err != nil && !errors.Is(err, fault.ErrNotFound) {
-			return fmt.Errorf("find person: %w", err)
-		}
-		verb, job := "account.register", river.JobArgs(ConfirmArgs{User: owner.ID})
+		verb, job := "account.register", river.JobArgs(ConfirmArgs{User: owner})
 		switch {
-		case owner.ID.IsZero(): // whose it was can get it back, and has mails that say so
+		case owner.IsZero(): // whose it was can get it back, and has mails that say so
 			verb, job = "account.register_again", NoticeArgs{User: s.nobody(n.Email)}
-		case owner.ID != p.ID:
-			verb, job = "account.register_again", NoticeArgs{User: owner.ID}
+		case owner != p.ID:
+			verb, job = "account.register_again", NoticeArgs{User: owner}
 		}
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
-			Actor: access.From(ctx), Subject: owner.ID, Verb: verb, Object: owner.ID.String(),
+			Actor: access.From(ctx), Subject: owner, Verb: verb, Object: owner.String(),
 		}); err != nil {
 			return err
 		}
@@ -155,11 +152,8 @@ func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tie
 	}
 	p := Person{ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: tier, CreatedAt: s.now()}
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := insertPerson(ctx, tx, p, choice); err != nil {
-			return fmt.Errorf("store person: %w", err)
-		}
-		if owner, err := byEmail(ctx, tx, n.Email); err != nil || owner.ID != p.ID {
-			return errors.Join(err, ErrKnown)
+		if err := admit(ctx, tx, p, choice); err != nil {
+			return err
 		}
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
 			Actor: actor, Subject: p.ID, Verb: "account.admit", Object: p.ID.String(), Detail: map[string]any{"tier": string(tier)},

@@ -105,11 +105,8 @@ func (s *Service) Invite(ctx context.Context, actor access.Actor, firstName, ema
 	}
 	p := Person{ID: id.New[id.User](), Email: email, FirstName: name, Tier: tier, CreatedAt: s.now()}
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := insertPerson(ctx, tx, p, chosen{}); err != nil {
-			return fmt.Errorf("store person: %w", err)
-		}
-		if owner, err := byEmail(ctx, tx, email); err != nil || owner.ID != p.ID {
-			return errors.Join(err, ErrKnown)
+		if err := admit(ctx, tx, p, chosen{}); err != nil {
+			return err
 		}
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
 			Actor: actor, Subject: p.ID, Verb: "account.invite", Object: p.ID.String(), Detail: map[string]any{"tier": string(tier)},

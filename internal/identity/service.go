@@ -37,8 +37,11 @@ func (s *Service) PersonByEmail(ctx context.Context, email string) (Person, erro
 	if err != nil {
 		return Person{}, err
 	}
-	a, err := byEmail(ctx, s.pool, email)
-	return a.Person, err
+	user, err := ownerOf(ctx, s.pool, email)
+	if err != nil {
+		return Person{}, fmt.Errorf("find person: %w", err)
+	}
+	return find(ctx, s.pool, user)
 }
 
 // Refusal is why Check refused, for the audit log alone.
@@ -54,8 +57,8 @@ const (
 
 // Check says who is behind an address and a password. It takes the same time
 // whether there is nobody, the password is wrong or the person is banned; the
-// person is returned in the last two cases as well, so that the attempt can be
-// recorded as theirs. An error says that nothing could be found out.
+// person is returned in the last two cases as well, without their name, so that
+// the attempt can be recorded as theirs. An error says that nothing could be found out.
 func (s *Service) Check(ctx context.Context, email string, password config.Secret) (Person, Refusal, error) {
 	return s.CheckFrom(ctx, email, password, Visitor{})
 }
@@ -79,25 +82,29 @@ func (s *Service) CheckFrom(ctx context.Context, email string, password config.S
 	if err != nil {
 		return Person{}, NotRefused, err
 	}
-	a, err := lookUp(ctx, s.pool, canonical)
+	row, err := lookUp(ctx, s.pool, canonical)
 	if err != nil {
 		undo()
 		return Person{}, NotRefused, fmt.Errorf("find person: %w", err)
 	}
-	fits, err := s.hasher.verify(ctx, password, a.PasswordHash)
+	fits, err := s.hasher.verify(ctx, password, row.PasswordHash)
 	if err != nil {
 		undo() // nothing was learnt; and in a flood of others nobody is to lock themselves out by trying again
 		return Person{}, NotRefused, err
 	}
 	switch {
-	case a.ID.IsZero():
+	case row.ID.IsZero():
 		return Person{}, Unknown, nil
 	case !fits:
-		return a.Person, WrongPassword, nil
-	case a.Banned():
-		return a.Person, IsBanned, nil
+		return row.Person, WrongPassword, nil
+	case row.Banned():
+		return row.Person, IsBanned, nil
 	}
 	undo()
+	a, err := openAccount(ctx, s.pool, row, nil)
+	if err != nil {
+		return Person{}, NotRefused, fmt.Errorf("open person: %w", err)
+	}
 	s.rehash(ctx, a, password)
 	s.lookAgain(ctx, a, password)
 	return a.Person, NotRefused, nil

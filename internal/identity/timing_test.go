@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"flint/internal/platform/postgres"
 	"flint/internal/platform/web/webtest"
 )
 
@@ -43,12 +42,14 @@ func TestTimeTellsNoStrangerWhoHasAnAccount(t *testing.T) { //nolint:paralleltes
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := postgres.Exec(t.Context(), h.pool, `
-		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at, email_verified_at, banned_at)
-		select gen_random_uuid(), c || n || '@example.com', 'Ana', @hash, 'free', now(), now(), case when c <> 'unconfirmed' then now() end, case when c = 'banned' then now() end
-		from generate_series(1, @samples::int) n, unnest(array['known', 'banned', 'unconfirmed']) c`,
-		postgres.Args{"hash": phc, "samples": samples()}); err != nil {
-		t.Fatal(err)
+	for class, is := range map[string]struct{ confirmed, banned bool }{"known": {true, false}, "banned": {true, true}, "unconfirmed": {}} {
+		var emails []string
+		for n := range samples() {
+			emails = append(emails, fmt.Sprintf("%s%d@example.com", class, n+1))
+		}
+		if err := h.Populate(t.Context(), phc, is.confirmed, is.banned, emails...); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for what, of := range map[string]func(email string) webtest.Scenario{
 		"sign-in": func(email string) webtest.Scenario {

@@ -123,8 +123,8 @@ type person struct {
 func (w *world) join(t *testing.T, clock *clock, feed ingest.Feed) *person {
 	t.Helper()
 	p := &person{world: w, t: t, clock: clock, user: id.New[id.User](), connection: id.New[id.Connection](), bank: feed}
-	p.exec(`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
-		values (@id, @email, 'Ann', '', 'pro', @now, @now)`, postgres.Args{"id": p.user, "email": p.user.String() + "@example.com", "now": clock.now()})
+	p.exec(`insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
+		values (@id, @email::text::bytea, 'Ann', '', 'pro', @now, @now)`, postgres.Args{"id": p.user, "email": p.user.String() + "@example.com", "now": clock.now()})
 	p.exec(`insert into connections (id, user_id, provider, provider_connection_id, kind, institution_id, institution_name, status, created_at)
 		values (@id, @user, 'teller', @enrollment, 'bank', 'fake', 'Fake Bank', 'pending', @now)`,
 		postgres.Args{"id": p.connection, "user": p.user, "enrollment": p.connection.String(), "now": clock.now()})

@@ -233,6 +233,7 @@ func Places() []envelope.Place {
 	return []envelope.Place{
 		{Table: "totp_factors", Column: "secret", Row: "user_id", Owner: "user_id"},
 		{Table: "totp_factors", Column: "pending", Row: "user_id", Owner: "user_id"},
+		passkeyNames(),
 	}
 }
 

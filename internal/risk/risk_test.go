@@ -48,7 +48,7 @@ func setup(t *testing.T, cfg risk.Config) *desk {
 		t.Fatal(err)
 	}
 	if err := postgres.Exec(d.all(t), d.pool, `
-		insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values (@id, 'ana@example.com', 'Ana', '', 'free', @now, @now)`,
+		insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at) values (@id, 'ana@example.com', 'Ana', '', 'free', @now, @now)`,
 		postgres.Args{"id": d.user, "now": now}); err != nil {
 		t.Fatal(err)
 	}

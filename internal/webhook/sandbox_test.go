@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 		_ = s.Stop(ctx)
 	})
 	w := &world{bench: &bench{t: t, pool: pgtest.New(t), owner: id.New[id.User]()}, sandbox: s}
-	w.exec(`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values (@id, 'ada@example.test', 'Ada', 'x', 'pro', @now, @now)`,
+	w.exec(`insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at) values (@id, 'ada@example.test', 'Ada', 'x', 'pro', @now, @now)`,
 		postgres.Args{"id": w.owner, "now": now})
 	w.ada = access.Actor{User: w.owner, Tier: access.Pro, Confirmed: true}
 	w.build()

@@ -78,7 +78,7 @@ func newBench(t *testing.T, change ...func(*webhook.Config)) *bench {
 	b.service = webhook.New(b.pool, keys, inserter, cfg)
 	b.service.Operations(server)
 	b.http = webtest.New(t, server.Handler(), origin)
-	b.exec(`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values (@id, 'ada@example.test', 'Ada', 'x', 'pro', @now, @now)`,
+	b.exec(`insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at) values (@id, 'ada@example.test', 'Ada', 'x', 'pro', @now, @now)`,
 		postgres.Args{"id": b.owner, "now": now})
 	b.exec(`insert into snaptrade_users (user_id, snaptrade_user_id, secret, created_at) values (@id, 'snap-ada', 'x', @at)`,
 		postgres.Args{"id": b.owner, "at": now.Add(-time.Hour)})

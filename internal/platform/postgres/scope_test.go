@@ -46,8 +46,8 @@ func (s street) moveIn(name string) neighbour {
 	type made struct{ Connection, Account, Snapshot, Transaction string }
 	m, err := postgres.One[made](s.t.Context(), s.all, `
 		with u as (
-			insert into users (id, email, first_name, password_hash, tier, created_at, updated_at)
-			values (@user, @email, 'A', '', 'free', now(), now())
+			insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
+			values (@user, @email::text::bytea, 'A', '', 'free', now(), now())
 		), c as (
 			insert into connections (id, user_id, provider, provider_connection_id, kind, institution_id, institution_name, status, created_at)
 			values (gen_random_uuid(), @user, 'teller', @pid, 'bank', 'x', 'X', 'healthy', now()) returning id

@@ -1,0 +1,96 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+
+	"flint/internal/access"
+)
+
+// plant brings values that say something about a person into Flint, through its
+// public doors, and returns them.
+type plant func(h *house) []canary
+
+// TestNobodyIsReadableInTheDatabase plants canaries wherever people and what is
+// theirs come in, and then looks for them in every column of every table, the job
+// queue's too, and in the log. A new kind of personal data is a plant in this list.
+func TestNobodyIsReadableInTheDatabase(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var canaries []canary
+	for _, bring := range []plant{names, addressesGiven, lookedAfter} {
+		canaries = append(canaries, bring(h)...)
+	}
+	h.until("the mails are sent", func() bool {
+		return len(h.rows(`select kind from river_job where state not in ('completed', 'scheduled')`)) == 0
+	})
+	places := h.dump()
+	places["the log"] = h.log.String()
+	for _, c := range canaries {
+		if len(c.value) < 8 {
+			t.Errorf("%s is %q: too short to be looked for", c.name, c.value)
+		}
+		for place, text := range places {
+			for _, as := range []string{text, strings.ToLower(text)} { // encoded, or with a capital
+				if found := c.in(as); found != "" {
+					t.Errorf("%s is in %s: …%s…", c.name, place, found)
+				}
+			}
+		}
+	}
+}
+
+// names registers somebody, and has her name all that can be named.
+func names(h *house) []canary {
+	h.t.Helper()
+	p := h.resident("Quetzalcoatl")
+	passkey := p.rows(`
+		insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, created_at)
+		values (gen_random_uuid(), $1::uuid, '\x01', '\x00', 0, false, '{}', now()) returning id::text`, p.whoIs(p.email))[0]
+	p.must("PATCH", "/api/auth/passkeys/"+passkey, map[string]string{"name": "tezcatlipoca laptop"})
+	p.must("POST", "/api/keys", map[string]string{"name": "huitzilopochtli sheet"})
+	p.copyOf()
+	return []canary{{name: "a name", value: "quetzalcoatl"}, {name: "a passkey's name", value: "tezcatlipoca"}, {name: "an API key's name", value: "huitzilopochtli"}}
+}
+
+// addressesGiven changes an address, asks for another change, undoes none, and
+// types addresses at every door that strangers have.
+func addressesGiven(h *house) []canary {
+	h.t.Helper()
+	p := h.resident("Xochiquetzal")
+	p.must("POST", "/api/user/email", map[string]string{"newEmail": "tonatiuh@sun.example"})
+	p.must("POST", "/api/user/email/confirm", map[string]string{"token": h.linkTo("tonatiuh@sun.example", "/verify-email-change")})
+	p.email = "tonatiuh@sun.example"
+	p.signIn()
+	p.must("POST", "/api/user/email", map[string]string{"newEmail": "mictlantecuhtli@below.example"})
+	for _, email := range []string{p.email, "ehecatl-stranger@wind.example"} {
+		stranger := person{house: h, address: "203.0.113.99"}
+		stranger.call("POST", "/api/auth/login", map[string]string{"email": email, "password": "not what it was"})
+		stranger.call("POST", "/api/auth/request-reset", map[string]string{"email": email})
+		stranger.call("POST", "/api/auth/request-link", map[string]string{"email": email})
+		stranger.call("POST", "/api/auth/resend-verification", map[string]string{"email": email})
+	}
+	taken := person{house: h, address: "203.0.113.98"}
+	taken.must("POST", "/api/auth/public-register", map[string]string{"firstName": "Chalchiuhtlicue", "email": p.email, "password": "a long enough phrase 1791"})
+	return []canary{
+		{name: "an earlier address", value: "xochiquetzal@example.com"}, {name: "an address", value: "tonatiuh@"},
+		{name: "an address that is asked for", value: "mictlantecuhtli"}, {name: "a stranger's address", value: "ehecatl-stranger"},
+		{name: "the name of who can't register", value: "chalchiuhtlicue"},
+	}
+}
+
+// lookedAfter has staff look for somebody and say why.
+func lookedAfter(h *house) []canary {
+	h.t.Helper()
+	ada, p := h.staffed("Ada", access.Admin), h.resident("Coyolxauhqui")
+	ada.must("GET", "/api/admin/users?q="+p.email, nil)
+	ada.refused("GET", "/api/admin/users?q=coyolxauh", nil, 422, "invalid_input")
+	var consent struct{ Code string }
+	p.must("POST", "/api/support/consent", map[string]int{"hours": 1}).json(h.t, &consent)
+	ada.must("POST", "/api/admin/support/sessions", map[string]string{"code": consent.Code, "reason": "itzpapalotl asked for it"})
+	ada.must("POST", "/api/admin/users/"+p.whoIs(p.email)+"/ban", map[string]string{"reason": "centzonhuitznahua wrote"})
+	return []canary{
+		{name: "the name of who was banned", value: "coyolxauh"}, {name: "why support looked", value: "itzpapalotl"},
+		{name: "why somebody was banned", value: "centzonhuitznahua"},
+	}
+}
