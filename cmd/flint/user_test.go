@@ -37,8 +37,8 @@ func TestAnOperatorLooksAfterPeople(t *testing.T) {
 			t.Errorf("tier %s", p.Tier)
 		}
 		return postgres.Exec(ctx, pool, `
-			insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, name, created_at)
-			values (gen_random_uuid(), @user, '\x01', '\x00', 0, false, '{}', 'Laptop', now())`, postgres.Args{"user": p.ID})
+			insert into passkeys (id, user_id, credential_id, public_key, sign_count, synced, transports, created_at)
+			values (gen_random_uuid(), @user, '\x01', '\x00', 0, false, '{}', now())`, postgres.Args{"user": p.ID})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3407,7 +3407,7 @@ export interface operations {
     "get-admin-users": {
         parameters: {
             query?: {
-                /** @description Part of the address or the name */
+                /** @description A whole e-mail address, or an account's id. Names and parts of addresses can't be looked for: they are stored unreadable */
                 q?: string;
                 /** @description nextCursor of the page before */
                 cursor?: string;
