@@ -27,7 +27,28 @@ create index email_changes_old on email_changes (old_mac) where ended_at is null
 alter table passkeys rename column name to clear_name;
 alter table passkeys alter column clear_name drop not null, add column sealed bytea;   -- its name
 alter table api_keys rename column name to clear_name;
-alter table api_keys alter column clear_name drop not null, add column sealed bytea;   -- its name
+alter table api_keys rename column last_address to clear_last_address;
+alter table api_keys
+    alter column clear_name drop not null,
+    alter column clear_last_address drop not null, alter column clear_last_address drop default,
+    add column sealed     bytea,              -- its name
+    add column sealed_use bytea;              -- the address of its last use
+select set_config('flint.user', 'system', true);
+update api_keys set clear_last_address = null where clear_last_address = '';
+
+alter table sessions rename column device to clear_device;
+alter table sessions rename column address to clear_address;
+alter table sessions
+    alter column clear_device drop not null,
+    alter column clear_address drop not null,
+    add column sealed     bytea,              -- shortened User-Agent, IP address of the last use
+    add column device_mac bytea;              -- keyed hash of the former
+alter table sign_in_holds rename column agent to clear_agent;
+alter table sign_in_holds rename column address to clear_address;
+alter table sign_in_holds
+    alter column clear_agent drop not null,
+    alter column clear_address drop not null,
+    add column sealed bytea;                  -- both
 
 -- Why support looked is in the log, sealed; nothing ever read it here.
 alter table support_sessions drop column reason;

@@ -87,7 +87,7 @@ type Key struct {
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	LastUsedAt  *time.Time
-	LastAddress string
+	LastAddress string `db:"-"`
 }
 
 // Is reports whether r comes with an API key, good or not.
@@ -127,7 +127,7 @@ func (s *Service) Authenticate(r *http.Request) (access.Actor, error) {
 		if a := telemetry.Address(ctx); a.IsValid() {
 			address = a.String()
 		}
-		if err := touch(ctx, s.cfg.Pool, k.ID, now, address); err != nil {
+		if err := touch(ctx, s.cfg.Pool, k.UserID, k.ID, now, address); err != nil {
 			return access.Actor{}, fmt.Errorf("note use of key: %w", err)
 		}
 	}

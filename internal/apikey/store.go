@@ -18,27 +18,45 @@ type named struct {
 	Name string `json:"name"`
 }
 
+// used is what api_keys.sealed_use holds.
+type used struct {
+	Address string `json:"last_address"`
+}
+
 // keyRow is a key as it is stored.
 type keyRow struct {
 	Key
-	Sealed []byte
+	Sealed, SealedUse []byte
 }
 
 // Places are where keys keep sealed values.
 func Places() []envelope.Place {
-	return []envelope.Place{{Table: "api_keys", Column: "sealed", Row: "id", Owner: "user_id"}}
+	return []envelope.Place{
+		{Table: "api_keys", Column: "sealed", Row: "id", Owner: "user_id"},
+		{Table: "api_keys", Column: "sealed_use", Row: "id", Owner: "user_id"},
+	}
 }
 
 // Inherited are the columns that older versions left in clear.
 func Inherited() []envelope.Inherited {
-	return []envelope.Inherited{{
-		Place: Places()[0], Clear: []string{"clear_name"},
-		Pack: func(clear []*string) ([]byte, error) { return json.Marshal(named{envelope.Text(clear[0])}) },
-	}}
+	return []envelope.Inherited{
+		{
+			Place: Places()[0], Clear: []string{"clear_name"},
+			Pack: func(clear []*string) ([]byte, error) { return json.Marshal(named{envelope.Text(clear[0])}) },
+		},
+		{
+			Place: Places()[1], Clear: []string{"clear_last_address"},
+			Pack: func(clear []*string) ([]byte, error) { return json.Marshal(used{envelope.Text(clear[0])}) },
+		},
+	}
 }
 
 func nameRef(owner id.User, key id.APIKey) envelope.Ref {
 	return envelope.Ref{Owner: owner, Place: "api_keys.sealed", Row: key.String()}
+}
+
+func useRef(owner id.User, key id.APIKey) envelope.Ref {
+	return envelope.Ref{Owner: owner, Place: "api_keys.sealed_use", Row: key.String()}
 }
 
 // liveRow is what a request needs to know about a key.
@@ -55,14 +73,22 @@ func findLive(ctx context.Context, db postgres.DB, hash []byte, now time.Time) (
 		postgres.Args{"hash": hash, "now": now})
 }
 
-func touch(ctx context.Context, db postgres.DB, key id.APIKey, now time.Time, address string) error {
-	return postgres.Exec(ctx, db, `update api_keys set last_used_at = @now, last_address = @address where id = @key`,
-		postgres.Args{"key": key, "now": now, "address": address})
+func touch(ctx context.Context, db postgres.DB, owner id.User, key id.APIKey, now time.Time, address string) error {
+	keys, err := envelope.Of(ctx, db)
+	if err != nil {
+		return err
+	}
+	sealed, err := keys.Pack(ctx, useRef(owner, key), used{address})
+	if err != nil {
+		return err
+	}
+	return postgres.Exec(ctx, db, `update api_keys set last_used_at = @now, sealed_use = @sealed where id = @key`,
+		postgres.Args{"key": key, "now": now, "sealed": sealed})
 }
 
 func list(ctx context.Context, db postgres.DB, owner id.User, now time.Time) ([]Key, error) {
 	rows, err := postgres.Many[keyRow](ctx, db, `
-		select id, sealed, hint, created_at, expires_at, last_used_at, last_address from api_keys
+		select id, sealed, hint, created_at, expires_at, last_used_at, sealed_use from api_keys
 		where user_id = @owner and revoked_at is null and expires_at > @now
 		order by created_at desc, id desc`,
 		postgres.Args{"owner": owner, "now": now})
@@ -79,7 +105,11 @@ func list(ctx context.Context, db postgres.DB, owner id.User, now time.Time) ([]
 		if err := keys.Unpack(ctx, nameRef(owner, row.ID), row.Sealed, &n); err != nil {
 			return nil, fmt.Errorf("API key %s: %w", row.ID, err)
 		}
-		row.Name = n.Name
+		var u used
+		if err := keys.Unpack(ctx, useRef(owner, row.ID), row.SealedUse, &u); err != nil {
+			return nil, fmt.Errorf("use of API key %s: %w", row.ID, err)
+		}
+		row.Name, row.LastAddress = n.Name, u.Address
 		list = append(list, row.Key)
 	}
 	return list, nil

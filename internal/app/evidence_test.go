@@ -199,8 +199,8 @@ func TestTheReportOfABrokenSystemSaysSo(t *testing.T) {
 		"origin-check": {spoil: func(_ *testing.T, l *looked) { l.sys.Routes[0].CrossSite = true }, row: "V3.5.1"},
 		"sessions": {spoil: sql(`with u as (insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
 			values (gen_random_uuid(), 'a@b.example', 'A', '', 'free', now(), now()) returning id)
-			insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at)
-			select gen_random_uuid(), id, 'web', '', '', now(), now(), now() + interval '100 days' from u`), row: "V7.3.2"},
+			insert into sessions (id, user_id, delivery, created_at, last_used_at, expires_at)
+			select gen_random_uuid(), id, 'web', now(), now(), now() + interval '100 days' from u`), row: "V7.3.2"},
 		"nothing-extra": {spoil: func(_ *testing.T, l *looked) {
 			l.sys.Handler = opened(l.sys.Handler, "/debug/vars")
 		}, row: "V13.4.2"},

@@ -36,6 +36,8 @@ func TestWhatAnOlderVersionLeftInClearIsSealedAtStart(t *testing.T) {
 			select gen_random_uuid(), id, id::text::bytea, '\x00', 0, false, '{}', 'Canary''s phone', now() from users where @older > 0`,
 		`insert into api_keys (id, user_id, clear_name, hint, key_hash, created_at, expires_at)
 			select gen_random_uuid(), id, 'Canary''s sheet', 'flint_x', id::text::bytea, now(), now() + interval '1 day' from users where @older > 0`,
+		`insert into sessions (id, user_id, delivery, clear_device, clear_address, created_at, last_used_at, expires_at)
+			select gen_random_uuid(), id, 'web', 'Canary/5.0', '192.0.2.1', now(), now(), now() + interval '1 day' from users where @older > 0`,
 	} {
 		if err := postgres.Exec(t.Context(), all, sql, postgres.Args{"older": older}); err != nil {
 			t.Fatal(err)
@@ -121,7 +123,7 @@ func TestWhatAnOlderVersionLeftInClearIsSealedAtStart(t *testing.T) {
 		}
 		values[f.Place] = f.Values
 	}
-	for _, place := range []string{"users.sealed", "email_changes.sealed", "passkeys.sealed", "api_keys.sealed"} {
+	for _, place := range []string{"users.sealed", "email_changes.sealed", "passkeys.sealed", "api_keys.sealed", "sessions.sealed"} {
 		if values[place] != older {
 			t.Errorf("%s: %d of %d values", place, values[place], older)
 		}

@@ -102,7 +102,7 @@ func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Ke
 // inherited are all columns that older versions of Flint left in clear.
 func inherited() []envelope.Inherited {
 	var all []envelope.Inherited
-	for _, list := range [][]envelope.Inherited{identity.Inherited(), mfa.Inherited(), apikey.Inherited()} {
+	for _, list := range [][]envelope.Inherited{identity.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited()} {
 		all = append(all, list...)
 	}
 	return all

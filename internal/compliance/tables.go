@@ -31,8 +31,9 @@ type part struct {
 	Sealed    []byte
 }
 
-// opened puts what is sealed in rows at a place behind their ids.
-func opened(ctx context.Context, db postgres.DB, owner id.User, place string, rows []part, err error) ([]string, error) {
+// opened puts what is sealed in rows at a place behind their ids; absent, an object
+// of the same members, where nothing is.
+func opened(ctx context.Context, db postgres.DB, owner id.User, place string, rows []part, absent string, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +43,11 @@ func opened(ctx context.Context, db postgres.DB, owner id.User, place string, ro
 	}
 	list := make([]string, 0, len(rows))
 	for _, r := range rows {
-		if r.Sealed == nil {
-			list = append(list, r.Clear)
-			continue
-		}
-		plain, err := keys.Open(ctx, envelope.Ref{Owner: owner, Place: place, Row: r.ID}, r.Sealed)
-		if err != nil {
-			return nil, err
+		plain := []byte(absent)
+		if r.Sealed != nil {
+			if plain, err = keys.Open(ctx, envelope.Ref{Owner: owner, Place: place, Row: r.ID}, r.Sealed); err != nil {
+				return nil, err
+			}
 		}
 		first, rest, _ := strings.Cut(r.Clear, ",")
 		list = append(list, first+","+string(plain[1:len(plain)-1])+","+rest)
@@ -61,7 +60,7 @@ func profile(ctx context.Context, db postgres.DB, owner id.User) ([]string, erro
 		select x.id::text, row_to_json(x)::text as clear, sealed from (
 			select id, email_verified_at, tier, currency, time_zone, created_at, updated_at
 			from users where id = @owner) x join users using (id)`, postgres.Args{"owner": owner})
-	return opened(ctx, db, owner, "users.sealed", rows, err)
+	return opened(ctx, db, owner, "users.sealed", rows, `{"email":null,"first_name":null}`, err)
 }
 
 func connections(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
@@ -125,10 +124,11 @@ func imports(ctx context.Context, db postgres.DB, owner id.User) ([]string, erro
 }
 
 func sessions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, delivery, device, address, created_at, last_used_at, expires_at, revoked_at, revoke_reason
-			from sessions where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, delivery, created_at, last_used_at, expires_at, revoked_at, revoke_reason
+			from sessions where user_id = @owner) x join sessions using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "sessions.sealed", rows, `{"device":null,"address":null}`, err)
 }
 
 func decisions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
@@ -150,15 +150,27 @@ func passkeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, err
 		select x.id::text, row_to_json(x)::text as clear, sealed from (
 			select id, synced, created_at, last_used_at
 			from passkeys where user_id = @owner) x join passkeys using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
-	return opened(ctx, db, owner, "passkeys.sealed", rows, err)
+	return opened(ctx, db, owner, "passkeys.sealed", rows, `{"name":null}`, err)
 }
 
 func apiKeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	rows, err := postgres.Many[part](ctx, db, `
-		select x.id::text, row_to_json(x)::text as clear, sealed from (
-			select id, hint, created_at, expires_at, last_used_at, last_address, revoked_at
+	type key struct {
+		part
+		SealedUse []byte
+	}
+	keys, err := postgres.Many[key](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed, sealed_use from (
+			select id, hint, created_at, expires_at, last_used_at, revoked_at
 			from api_keys where user_id = @owner) x join api_keys using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
-	return opened(ctx, db, owner, "api_keys.sealed", rows, err)
+	rows := make([]part, len(keys))
+	for i, k := range keys {
+		rows[i] = k.part
+	}
+	list, err := opened(ctx, db, owner, "api_keys.sealed", rows, `{"name":null}`, err)
+	for i := range list {
+		rows[i].Clear, rows[i].Sealed = list[i], keys[i].SealedUse
+	}
+	return opened(ctx, db, owner, "api_keys.sealed_use", rows, `{"last_address":null}`, err)
 }
 
 func deletions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {

@@ -16,35 +16,55 @@ type holdRow struct {
 	UserID         id.User
 	DecisionID     id.Decision
 	Delivery       Delivery
-	Agent, Address string
+	Agent, Address string `db:"-"` // sealed where they are stored
 	CodeMac        []byte
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 }
 
 func insertHold(ctx context.Context, tx pgx.Tx, hash []byte, h holdRow) error {
+	sealed, _, err := sealWhence(ctx, tx, holdRef(h), whence{h.Agent, h.Address})
+	if err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
-		insert into sign_in_holds (id, token_hash, user_id, decision_id, delivery, agent, address, created_at, expires_at)
-		values (@id, @hash, @user, @decision, @delivery, @agent, @address, @now, @end)`,
+		insert into sign_in_holds (id, token_hash, user_id, decision_id, delivery, sealed, created_at, expires_at)
+		values (@id, @hash, @user, @decision, @delivery, @sealed, @now, @end)`,
 		postgres.Args{
-			"id": h.ID, "hash": hash, "user": h.UserID, "decision": h.DecisionID, "delivery": h.Delivery, "agent": h.Agent, "address": h.Address,
+			"id": h.ID, "hash": hash, "user": h.UserID, "decision": h.DecisionID, "delivery": h.Delivery, "sealed": sealed,
 			"now": h.CreatedAt, "end": h.ExpiresAt,
 		})
 }
 
 func findHold(ctx context.Context, db postgres.DB, hash []byte, d Delivery, now time.Time) (holdRow, error) {
-	return postgres.One[holdRow](ctx, db, `
-		select id, user_id, decision_id, delivery, agent, address, code_mac, created_at, expires_at from sign_in_holds
+	row, err := postgres.One[sealedHold](ctx, db, `
+		select id, user_id, decision_id, delivery, sealed, code_mac, created_at, expires_at from sign_in_holds
 		where token_hash = @hash and delivery = @delivery and used_at is null and expires_at > @now`,
 		postgres.Args{"hash": hash, "delivery": d, "now": now})
+	return openHold(ctx, db, row, err)
+}
+
+type sealedHold struct {
+	holdRow
+	Sealed []byte
+}
+
+func openHold(ctx context.Context, db postgres.DB, row sealedHold, err error) (holdRow, error) {
+	if err != nil {
+		return holdRow{}, err
+	}
+	w, err := openWhence(ctx, db, holdRef(row.holdRow), row.Sealed)
+	row.Agent, row.Address = w.Device, w.Address
+	return row.holdRow, err
 }
 
 // waiting returns a sign-in that may still be told its code.
 func waiting(ctx context.Context, db postgres.DB, hold id.Hold, now time.Time) (holdRow, error) {
-	return postgres.One[holdRow](ctx, db, `
-		select id, user_id, decision_id, delivery, agent, address, code_mac, created_at, expires_at from sign_in_holds
+	row, err := postgres.One[sealedHold](ctx, db, `
+		select id, user_id, decision_id, delivery, sealed, code_mac, created_at, expires_at from sign_in_holds
 		where id = @id and used_at is null and expires_at > @now`,
 		postgres.Args{"id": hold, "now": now})
+	return openHold(ctx, db, row, err)
 }
 
 func tryHold(ctx context.Context, tx pgx.Tx, hold id.Hold, now time.Time) (int64, error) {

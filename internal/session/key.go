@@ -63,11 +63,6 @@ func (s *Service) loadKeys(ctx context.Context) error {
 	return s.tokens.use(ring)
 }
 
-// Places are where sessions keep sealed values.
-func Places() []envelope.Place {
-	return []envelope.Place{{Table: "signing_keys", Column: "sealed_key", Row: "kid"}}
-}
-
 func keyRef(kid string) envelope.Ref {
 	return envelope.Ref{Place: "signing_keys.sealed_key", Row: kid}
 }

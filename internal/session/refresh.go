@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/hmac"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (s *Service) childOf(t config.Secret) config.Secret {
 // renew stores the child of a token that was just rotated.
 func (s *Service) renew(ctx context.Context, tx pgx.Tx, parent refreshRow, child config.Secret, c Client) (Grant, error) {
 	now := s.now()
-	end, err := touchSession(ctx, tx, parent.SessionID, c, addressOf(ctx), now)
+	end, err := touchSession(ctx, tx, parent.UserID, parent.SessionID, c, addressOf(ctx), now)
 	if errors.Is(err, fault.ErrNotFound) {
 		return Grant{}, fault.Because(ErrToken, errors.New("the session is over"))
 	}
@@ -94,7 +95,7 @@ func (s *Service) again(ctx context.Context, tx pgx.Tx, token, child config.Secr
 	switch {
 	case err != nil || r.Delivery != c.Delivery || r.RotatedAt == nil || r.RevokedAt != nil || !now.Before(r.SessionEnd):
 		return Grant{}, false, fault.Because(ErrToken, errors.New("no refresh token of a live session"))
-	case now.Sub(*r.RotatedAt) > s.cfg.Grace || r.Device != c.Device:
+	case now.Sub(*r.RotatedAt) > s.cfg.Grace || !hmac.Equal(r.DeviceMac, deviceMac(s.keys, c.Device)):
 		return Grant{}, true, s.copied(ctx, tx, r)
 	}
 	p, err := s.mayStay(ctx, tx, r)

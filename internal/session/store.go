@@ -39,11 +39,15 @@ func (r proofRow) proofs() access.Proofs {
 }
 
 func insertSession(ctx context.Context, tx pgx.Tx, r sessionRow) error {
+	sealed, mac, err := sealWhence(ctx, tx, sessionRef(r.UserID, r.ID), whence{r.Device, r.Address})
+	if err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
-		insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at, how, password_at, factor_at)
-		values (@id, @user, @delivery, @device, @address, @created, @used, @expires, @how, @password, @factor)`,
+		insert into sessions (id, user_id, delivery, sealed, device_mac, created_at, last_used_at, expires_at, how, password_at, factor_at)
+		values (@id, @user, @delivery, @sealed, @mac, @created, @used, @expires, @how, @password, @factor)`,
 		postgres.Args{
-			"id": r.ID, "user": r.UserID, "delivery": r.Delivery, "device": r.Device, "address": r.Address,
+			"id": r.ID, "user": r.UserID, "delivery": r.Delivery, "sealed": sealed, "mac": mac,
 			"created": r.CreatedAt, "used": r.LastUsedAt, "expires": r.ExpiresAt,
 			"how": r.How, "password": r.PasswordAt, "factor": r.FactorAt,
 		})
@@ -67,21 +71,39 @@ func findLive(ctx context.Context, db postgres.DB, session id.Session, now time.
 // Live is a session as its owner sees it.
 type Live struct {
 	ID         id.Session
-	Device     string
-	Address    string
+	Device     string `db:"-"` // sealed where it is stored, as is
+	Address    string `db:"-"`
 	CreatedAt  time.Time
 	LastUsedAt time.Time
+}
+
+type liveList struct {
+	Live
+	Sealed []byte
 }
 
 // listLive leaves out sessions whose refresh token has expired unused: they
 // can't come back.
 func listLive(ctx context.Context, db postgres.DB, owner id.User, now time.Time) ([]Live, error) {
-	return postgres.Many[Live](ctx, db, `
-		select s.id, s.device, s.address, s.created_at, s.last_used_at from sessions s
+	rows, err := postgres.Many[liveList](ctx, db, `
+		select s.id, s.sealed, s.created_at, s.last_used_at from sessions s
 		where s.user_id = @owner and s.revoked_at is null and s.expires_at > @now
 		  and exists (select from refresh_tokens r where r.session_id = s.id and r.rotated_at is null and r.expires_at > @now)
 		order by s.last_used_at desc, s.id desc`,
 		postgres.Args{"owner": owner, "now": now})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Live, 0, len(rows))
+	for _, row := range rows {
+		w, err := openWhence(ctx, db, sessionRef(owner, row.ID), row.Sealed)
+		if err != nil {
+			return nil, err
+		}
+		row.Device, row.Address = w.Device, w.Address
+		list = append(list, row.Live)
+	}
+	return list, nil
 }
 
 func endSession(ctx context.Context, tx pgx.Tx, owner id.User, session id.Session, now time.Time, reason string) (int64, error) {
@@ -91,29 +113,37 @@ func endSession(ctx context.Context, tx pgx.Tx, owner id.User, session id.Sessio
 		postgres.Args{"session": session, "owner": owner, "now": now, "reason": reason})
 }
 
-// touchSession notes a use of a live session and returns when it ends.
-func touchSession(ctx context.Context, tx pgx.Tx, session id.Session, c Client, address string, now time.Time) (time.Time, error) {
+// touchSession notes a use of a live session of owner's and returns when it ends.
+func touchSession(ctx context.Context, tx pgx.Tx, owner id.User, session id.Session, c Client, address string, now time.Time) (time.Time, error) {
+	sealed, mac, err := sealWhence(ctx, tx, sessionRef(owner, session), whence{c.Device, address})
+	if err != nil {
+		return time.Time{}, err
+	}
 	return postgres.Scalar[time.Time](ctx, tx, `
-		update sessions set last_used_at = @now, address = @address, device = @device
+		update sessions set last_used_at = @now, sealed = @sealed, device_mac = @mac
 		where id = @session and revoked_at is null and expires_at > @now
 		returning expires_at`,
-		postgres.Args{"session": session, "now": now, "address": address, "device": c.Device})
+		postgres.Args{"session": session, "now": now, "sealed": sealed, "mac": mac})
 }
 
 // slideSession notes a use of a live session, unless there was one since a time,
 // or its newest refresh token isn't the one given, has expired or is older than
 // it may be. It is one statement, so that of many at once one finds something.
 func slideSession(ctx context.Context, tx pgx.Tx, r slideRow) (refreshRow, error) {
+	sealed, mac, err := sealWhence(ctx, tx, sessionRef(r.Owner, r.Session), whence{r.Device, r.Address})
+	if err != nil {
+		return refreshRow{}, err
+	}
 	return postgres.One[refreshRow](ctx, tx, `
-		update sessions s set last_used_at = @now, address = @address
+		update sessions s set last_used_at = @now, sealed = @sealed
 		from refresh_tokens r
-		where s.id = @session and s.user_id = @owner and s.delivery = 'web' and s.device = @device
+		where s.id = @session and s.user_id = @owner and s.delivery = 'web' and s.device_mac = @mac
 		  and s.revoked_at is null and s.expires_at > @now and s.last_used_at < @before
 		  and r.token_hash = @hash and r.session_id = s.id and r.rotated_at is null and r.expires_at > @now and r.issued_at > @oldest
-		returning s.id as session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end,
+		returning s.id as session_id, s.user_id, s.delivery, s.device_mac, r.rotated_at, s.revoked_at, s.expires_at as session_end,
 		          s.how, s.password_at, s.factor_at`,
 		postgres.Args{
-			"session": r.Session, "owner": r.Owner, "hash": r.Hash, "device": r.Device, "address": r.Address,
+			"session": r.Session, "owner": r.Owner, "hash": r.Hash, "sealed": sealed, "mac": mac,
 			"now": r.Now, "before": r.Before, "oldest": r.Oldest,
 		})
 }
@@ -155,7 +185,7 @@ type refreshRow struct {
 	SessionID  id.Session
 	UserID     id.User
 	Delivery   Delivery
-	Device     string
+	DeviceMac  []byte
 	RotatedAt  *time.Time
 	RevokedAt  *time.Time
 	SessionEnd time.Time
@@ -170,14 +200,14 @@ func rotate(ctx context.Context, tx pgx.Tx, hash, child []byte, d Delivery, now 
 		from sessions s
 		where r.token_hash = @hash and r.rotated_at is null and r.expires_at > @now
 		  and s.id = r.session_id and s.delivery = @delivery and s.revoked_at is null
-		returning r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end,
+		returning r.session_id, s.user_id, s.delivery, s.device_mac, r.rotated_at, s.revoked_at, s.expires_at as session_end,
 		          s.how, s.password_at, s.factor_at`,
 		postgres.Args{"hash": hash, "child": child, "delivery": d, "now": now})
 }
 
 func findRefresh(ctx context.Context, db postgres.DB, hash []byte) (refreshRow, error) {
 	return postgres.One[refreshRow](ctx, db, `
-		select r.session_id, s.user_id, s.delivery, s.device, r.rotated_at, s.revoked_at, s.expires_at as session_end,
+		select r.session_id, s.user_id, s.delivery, s.device_mac, r.rotated_at, s.revoked_at, s.expires_at as session_end,
 		       s.how, s.password_at, s.factor_at
 		from refresh_tokens r join sessions s on s.id = r.session_id
 		where r.token_hash = @hash`,
