@@ -50,5 +50,24 @@ alter table sign_in_holds
     alter column clear_address drop not null,
     add column sealed bytea;                  -- both
 
+alter table risk_decisions rename column address to clear_address;
+alter table risk_decisions rename column network to clear_network;
+alter table risk_decisions rename column agent to clear_agent;
+alter table risk_decisions rename column country to clear_country;
+alter table risk_decisions rename column latitude to clear_latitude;
+alter table risk_decisions rename column longitude to clear_longitude;
+alter table risk_decisions rename column reach to clear_reach;
+alter table risk_decisions rename column inputs to clear_inputs;
+alter table risk_decisions
+    alter column clear_address drop not null,
+    alter column clear_network drop not null,
+    alter column clear_agent drop not null,
+    alter column clear_country drop not null,
+    alter column clear_latitude drop not null,
+    alter column clear_longitude drop not null,
+    alter column clear_reach drop not null,
+    alter column clear_inputs drop not null,
+    add column sealed bytea;                  -- all of these
+
 -- Why support looked is in the log, sealed; nothing ever read it here.
 alter table support_sessions drop column reason;

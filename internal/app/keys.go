@@ -20,6 +20,7 @@ import (
 	"flint/internal/mfa"
 	"flint/internal/platform/aws"
 	"flint/internal/platform/vault"
+	"flint/internal/risk"
 	"flint/internal/session"
 	"flint/internal/webhook"
 )
@@ -102,7 +103,7 @@ func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Ke
 // inherited are all columns that older versions of Flint left in clear.
 func inherited() []envelope.Inherited {
 	var all []envelope.Inherited
-	for _, list := range [][]envelope.Inherited{identity.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited()} {
+	for _, list := range [][]envelope.Inherited{identity.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited(), risk.Inherited()} {
 		all = append(all, list...)
 	}
 	return all
@@ -125,7 +126,7 @@ func MoveKeys(ctx context.Context, cfg Config, keys *envelope.Keys, to string) e
 func SealedPlaces() []envelope.Place {
 	var all []envelope.Place
 	for _, places := range [][]envelope.Place{
-		identity.Places(), apikey.Places(), connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
+		identity.Places(), apikey.Places(), risk.Places(), connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
 	} {
 		all = append(all, places...)
 	}

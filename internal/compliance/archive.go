@@ -143,6 +143,9 @@ func cell(v any) string {
 			return "'" + v
 		}
 		return v
+	case map[string]any:
+		object, _ := json.Marshal(v) // it was read from JSON
+		return string(object)
 	}
 	return fmt.Sprint(v)
 }

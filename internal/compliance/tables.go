@@ -132,10 +132,11 @@ func sessions(ctx context.Context, db postgres.DB, owner id.User) ([]string, err
 }
 
 func decisions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, at, action, address, agent, country, score, outcome, reasons::text as reasons
-			from risk_decisions where user_id = @owner order by at, id) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, at, action, score, outcome, reasons::text as reasons
+			from risk_decisions where user_id = @owner) x join risk_decisions using (id) order by x.at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "risk_decisions.sealed", rows, `{"address":null,"network":null,"agent":null,"country":null,"latitude":null,"longitude":null,"reach":null,"inputs":null}`, err)
 }
 
 func devices(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {

@@ -46,8 +46,8 @@ func (s *Service) Decisions(ctx context.Context, user id.User, before id.Decisio
 	}
 	for _, r := range rows {
 		e := Explained{
-			ID: r.ID, At: r.At, Action: r.Action, Outcome: r.Outcome, Score: r.Score, Place: s.atlas.Where(r.Address),
-			Device: device.Of(r.Agent).String(), Address: r.Address, Begun: r.BegunAt != nil, Reasons: []Because{},
+			ID: r.ID, At: r.At, Action: r.Action, Outcome: r.Outcome, Score: r.Score, Place: s.atlas.Where(r.from.Address),
+			Device: device.Of(r.from.Agent).String(), Address: r.from.Address, Begun: r.BegunAt != nil, Reasons: []Because{},
 		}
 		for _, why := range r.Reasons {
 			e.Reasons = append(e.Reasons, Because{why.Signal, why.Weight, why.Says()})

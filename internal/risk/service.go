@@ -53,22 +53,23 @@ func (s *Service) Judge(ctx context.Context, tx pgx.Tx, a Attempt) (Decision, er
 		return Decision{}, err
 	}
 	r := row{
-		ID: d.ID, At: a.At, Action: a.Action, Network: f.network, Agent: a.Agent,
-		Score: d.Score, Outcome: d.Outcome, Enforced: d.Enforced,
-		Country: f.place.Country, Latitude: f.place.Latitude, Longitude: f.place.Longitude, Reach: f.place.Reach,
+		ID: d.ID, At: a.At, Action: a.Action, Score: d.Score, Outcome: d.Outcome, Enforced: d.Enforced,
+		from: circumstances{
+			Network: f.network, Agent: a.Agent,
+			Country: f.place.Country, Latitude: f.place.Latitude, Longitude: f.place.Longitude, Reach: f.place.Reach,
+		},
 	}
 	if a.Address.IsValid() {
-		r.Address = a.Address.String()
+		r.from.Address = a.Address.String()
 	}
 	reasons, err := json.Marshal(append([]Reason{}, d.Reasons...))
 	if err != nil {
 		return Decision{}, fmt.Errorf("write reasons: %w", err)
 	}
-	inputs, err := json.Marshal(d.Inputs)
-	if err != nil {
+	if r.from.Inputs, err = json.Marshal(d.Inputs); err != nil {
 		return Decision{}, fmt.Errorf("write inputs: %w", err)
 	}
-	if err := insertDecision(ctx, tx, a.User, r, reasons, inputs); err != nil {
+	if err := insertDecision(ctx, tx, a.User, r, reasons); err != nil {
 		return Decision{}, fmt.Errorf("store decision: %w", err)
 	}
 	return d, nil

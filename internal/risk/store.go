@@ -19,12 +19,31 @@ type book struct{ db postgres.DB }
 
 // Past implements Book.
 func (b book) Past(ctx context.Context, user id.User, since time.Time) ([]Past, error) {
-	return postgres.Many[Past](ctx, b.db, `
-		select at, network, agent, country, latitude, longitude, reach from risk_decisions
+	type past struct {
+		ID     id.Decision
+		At     time.Time
+		Sealed []byte
+	}
+	rows, err := postgres.Many[past](ctx, b.db, `
+		select id, at, sealed from risk_decisions
 		where user_id = @user and at > @since and begun_at is not null
 		order by at desc, id desc
 		limit @most`,
 		postgres.Args{"user": user, "since": since, "most": mostPast})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Past, 0, len(rows))
+	for _, r := range rows {
+		c, err := openCircumstances(ctx, b.db, user, r.ID, r.Sealed)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Past{
+			At: r.At, Network: c.Network, Agent: c.Agent, Country: c.Country, Latitude: c.Latitude, Longitude: c.Longitude, Reach: c.Reach,
+		})
+	}
+	return list, nil
 }
 
 // Failed implements Book.
@@ -49,30 +68,30 @@ func insertFailure(ctx context.Context, tx pgx.Tx, account, network string, at t
 
 // row is a decision as it is stored.
 type row struct {
-	ID                         id.Decision
-	At                         time.Time
-	Action                     Action
-	Address, Network, Agent    string
-	Country                    string
-	Latitude, Longitude, Reach float64
-	Score                      int
-	Outcome                    Outcome
-	Enforced                   bool
-	Reasons                    []Reason
-	Inputs                     map[string]any
-	BegunAt                    *time.Time
+	ID       id.Decision
+	At       time.Time
+	Action   Action
+	Sealed   []byte
+	Score    int
+	Outcome  Outcome
+	Enforced bool
+	Reasons  []Reason
+	BegunAt  *time.Time
+
+	from circumstances
 }
 
-func insertDecision(ctx context.Context, tx pgx.Tx, user id.User, r row, reasons, inputs []byte) error {
+func insertDecision(ctx context.Context, tx pgx.Tx, user id.User, r row, reasons []byte) error {
+	sealed, err := r.from.seal(ctx, tx, user, r.ID)
+	if err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
-		insert into risk_decisions (id, user_id, at, action, address, network, agent, country, latitude, longitude, reach,
-		                            score, outcome, enforced, reasons, inputs)
-		values (@id, @user, @at, @action, @address, @network, @agent, @country, @latitude, @longitude, @reach,
-		        @score, @outcome, @enforced, @reasons, @inputs)`,
+		insert into risk_decisions (id, user_id, at, action, sealed, score, outcome, enforced, reasons)
+		values (@id, @user, @at, @action, @sealed, @score, @outcome, @enforced, @reasons)`,
 		postgres.Args{
-			"id": r.ID, "user": user, "at": r.At, "action": r.Action, "address": r.Address, "network": r.Network, "agent": r.Agent,
-			"country": r.Country, "latitude": r.Latitude, "longitude": r.Longitude, "reach": r.Reach,
-			"score": r.Score, "outcome": r.Outcome, "enforced": r.Enforced, "reasons": reasons, "inputs": inputs,
+			"id": r.ID, "user": user, "at": r.At, "action": r.Action, "sealed": sealed,
+			"score": r.Score, "outcome": r.Outcome, "enforced": r.Enforced, "reasons": reasons,
 		})
 }
 
@@ -83,14 +102,23 @@ func markBegun(ctx context.Context, tx pgx.Tx, user id.User, decision id.Decisio
 }
 
 func listDecisions(ctx context.Context, db postgres.DB, user id.User, before id.Decision, limit int) ([]row, error) {
-	return postgres.Many[row](ctx, db, `
-		select id, at, action, address, network, agent, country, latitude, longitude, reach, score, outcome, enforced, reasons, inputs, begun_at
+	rows, err := postgres.Many[row](ctx, db, `
+		select id, at, action, sealed, score, outcome, enforced, reasons, begun_at
 		from risk_decisions
 		where user_id = @user
 		  and (@before::uuid is null or (at, id) < (select at, id from risk_decisions where id = @before and user_id = @user))
 		order by at desc, id desc
 		limit @limit`,
 		postgres.Args{"user": user, "before": before, "limit": limit})
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if rows[i].from, err = openCircumstances(ctx, db, user, rows[i].ID, rows[i].Sealed); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 func sweepDecisions(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
