@@ -49,6 +49,12 @@ alter table sign_in_holds
     alter column clear_agent drop not null,
     alter column clear_address drop not null,
     add column sealed bytea;                  -- both
+alter table devices rename column agent to clear_agent;
+alter table devices rename column address to clear_address;
+alter table devices
+    alter column clear_agent drop not null, alter column clear_agent drop default,
+    alter column clear_address drop not null, alter column clear_address drop default,
+    add column sealed bytea;                  -- both
 
 alter table risk_decisions rename column address to clear_address;
 alter table risk_decisions rename column network to clear_network;

@@ -18,7 +18,7 @@ func TestNobodyIsReadableInTheDatabase(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	var canaries []canary
-	for _, bring := range []plant{names, addressesGiven, lookedAfter} {
+	for _, bring := range []plant{names, addressesGiven, lookedAfter, whence} {
 		canaries = append(canaries, bring(h)...)
 	}
 	h.until("the mails are sent", func() bool {
@@ -77,6 +77,43 @@ func addressesGiven(h *house) []canary {
 		{name: "an address that is asked for", value: "mictlantecuhtli"}, {name: "a stranger's address", value: "ehecatl-stranger"},
 		{name: "the name of who can't register", value: "chalchiuhtlicue"},
 	}
+}
+
+// whence signs in from addresses and with a browser that nobody else has, as
+// browsers and as apps do.
+func whence(h *house) []canary {
+	h.t.Helper()
+	p := h.newcomer("Nanahuatzin")
+	p.must("POST", "/api/auth/verify-email", map[string]string{"token": p.confirmation})
+	for _, step := range []struct {
+		address string
+		status  int
+	}{{"198.51.100.203", 200}, {"198.51.100.203", 200}, {"133.11.0.203", 401}} { // from so far away it waits for a code
+		p.address = step.address
+		r, err := p.request("POST", "/api/auth/login", map[string]string{"email": p.email, "password": p.password})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		r.Header.Del("X-Mobile-App")
+		r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Xolotlbrowser/7.1")
+		if a, err := h.do(r); err != nil || a.status != step.status {
+			h.t.Fatalf("%d %s %v", a.status, a.body, err)
+		}
+	}
+	p.address = "198.51.100.203"
+	p.signIn()
+	p.must("POST", "/api/auth/refresh-token", map[string]string{"refreshToken": p.refresh})
+	var made struct{ Key string }
+	p.must("POST", "/api/keys", map[string]string{"name": "sheet"}).json(h.t, &made)
+	program := *p
+	program.access = made.Key
+	program.must("GET", "/api/accounts", nil)
+	for _, table := range []string{"sessions", "devices", "sign_in_holds", "risk_decisions"} {
+		if n := h.rows(`select count(*)::text from ` + table + ` where user_id = '` + p.whoIs(p.email) + `' and sealed is not null`)[0]; n == "0" {
+			h.t.Errorf("%s has nothing to look for", table)
+		}
+	}
+	return []canary{{name: "an IP address", value: "198.51.100.203"}, {name: "another", value: "133.11.0.203"}, {name: "a browser", value: "xolotlbrowser"}}
 }
 
 // lookedAfter has staff look for somebody and say why.

@@ -36,6 +36,11 @@ func TestWhatAnOlderVersionLeftInClearIsSealedAtStart(t *testing.T) {
 			select gen_random_uuid(), id, id::text::bytea, '\x00', 0, false, '{}', 'Canary''s phone', now() from users where @older > 0`,
 		`insert into api_keys (id, user_id, clear_name, hint, key_hash, created_at, expires_at)
 			select gen_random_uuid(), id, 'Canary''s sheet', 'flint_x', id::text::bytea, now(), now() + interval '1 day' from users where @older > 0`,
+		`insert into devices (token_hash, user_id, session_id, clear_agent, clear_address, created_at, last_used_at)
+			select id::text::bytea, id, gen_random_uuid(), 'Canary/5.0', '192.0.2.1', now(), now() from users where @older > 0`,
+		`insert into risk_decisions (id, user_id, at, action, clear_address, clear_network, clear_agent, clear_country, clear_latitude, clear_longitude, clear_reach,
+				score, outcome, enforced, reasons, clear_inputs)
+			select gen_random_uuid(), id, now(), 'password', '192.0.2.1', '192.0.2.0', 'Canary/5.0', 'GB', 51.5, -0.1, 20, 0, 'allow', false, '[]', '{"canary": 1}' from users where @older > 0`,
 		`insert into sessions (id, user_id, delivery, clear_device, clear_address, created_at, last_used_at, expires_at)
 			select gen_random_uuid(), id, 'web', 'Canary/5.0', '192.0.2.1', now(), now(), now() + interval '1 day' from users where @older > 0`,
 	} {
@@ -123,7 +128,7 @@ func TestWhatAnOlderVersionLeftInClearIsSealedAtStart(t *testing.T) {
 		}
 		values[f.Place] = f.Values
 	}
-	for _, place := range []string{"users.sealed", "email_changes.sealed", "passkeys.sealed", "api_keys.sealed", "sessions.sealed"} {
+	for _, place := range []string{"users.sealed", "email_changes.sealed", "passkeys.sealed", "api_keys.sealed", "sessions.sealed", "devices.sealed", "risk_decisions.sealed"} {
 		if values[place] != older {
 			t.Errorf("%s: %d of %d values", place, values[place], older)
 		}

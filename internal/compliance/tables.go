@@ -140,10 +140,11 @@ func decisions(ctx context.Context, db postgres.DB, owner id.User) ([]string, er
 }
 
 func devices(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, created_at, last_used_at
-			from devices where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, created_at, last_used_at, trusted_at
+			from devices where user_id = @owner) x join devices using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "devices.sealed", rows, `{"device":null,"address":null}`, err)
 }
 
 func passkeys(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {

@@ -13,7 +13,7 @@ func asvsData() []Control {
 			"live:doors", "deploy/validate/edge_test.go:TestTheAPIIsNeverCached"),
 		shown("V14.2.3", 2, "nothing private goes to trackers",
 			"live:headers", "internal/provider/hibp/hibp_test.go:TestFiveDigitsLeaveAndNoMore", "internal/provider/captcha/captcha_test.go:TestWhatIsSentIsTheFormAndNothingElse"),
-		partly("V14.2.4", 2, "each class of data has its controls", "IP addresses of sign-in decisions and devices are in clear in the database",
+		partly("V14.2.4", 2, "each class of data has its controls", "names of accounts and what transactions say are in clear in the database",
 			"internal/app/canary_test.go:TestNobodyIsReadableInTheDatabase", "internal/app/secrets_test.go:TestNoSecretIsFoundInClear", "live:row-policies", "live:sealed-values"),
 		shown("V14.2.5", 3, "caches keep only what they should",
 			"deploy/validate/edge_test.go:TestTheAPIIsNeverCached", "internal/platform/web/headers_test.go:TestHeadersByKindOfAnswer"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"flint/internal/access"
 	"flint/internal/audit"
 	"flint/internal/config"
+	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/risk"
@@ -73,17 +75,16 @@ func (s *Service) meet(ctx context.Context, tx pgx.Tx, user id.User, session id.
 	now := s.now()
 	// Two cookies of one name are as good as none.
 	if token, err = s.cookies().find([]string{c.cookie}, s.cookies().device(user)); err == nil && !token.IsZero() {
-		was, err := s.standing(ctx, tx, user, c)
-		if err != nil {
-			return config.Secret{}, false, err
+		was, err := findDevice(ctx, tx, hash(token), user, now.Add(-deviceTTL))
+		if err == nil {
+			trusted := was.trusted(now) && !risk.Changed(was.Agent, c.Device)
+			err = useDevice(ctx, tx, was.ID, user, session, c, addressOf(ctx), now, trusted)
 		}
-		trusted := was.Trusted && !risk.Changed(was.Agent, c.Device)
-		n, err := useDevice(ctx, tx, hash(token), user, session, c, addressOf(ctx), now, now.Add(-deviceTTL), trusted)
-		if err != nil {
-			return config.Secret{}, false, fmt.Errorf("find device: %w", err)
-		}
-		if n > 0 {
+		if err == nil {
 			return token, true, nil
+		}
+		if !errors.Is(err, fault.ErrNotFound) {
+			return config.Secret{}, false, fmt.Errorf("find device: %w", err)
 		}
 	}
 	token = newRefresh()

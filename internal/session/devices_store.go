@@ -6,25 +6,40 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 )
 
 func insertDevice(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, session id.Session, c Client, address string, now time.Time) error {
+	device := id.New[id.Device]()
+	sealed, _, err := sealWhence(ctx, tx, deviceRef(user, device), whence{c.Device, address})
+	if err != nil {
+		return err
+	}
 	return postgres.Exec(ctx, tx, `
-		insert into devices (id, token_hash, user_id, session_id, agent, address, created_at, last_used_at)
-		values (@id, @hash, @user, @session, @agent, @address, @now, @now)`,
-		postgres.Args{"id": id.New[id.Device](), "hash": hash, "user": user, "session": session, "agent": c.Device, "address": address, "now": now})
+		insert into devices (id, token_hash, user_id, session_id, sealed, created_at, last_used_at)
+		values (@id, @hash, @user, @session, @sealed, @now, @now)`,
+		postgres.Args{"id": device, "hash": hash, "user": user, "session": session, "sealed": sealed, "now": now})
 }
 
-// useDevice notes a sign-in on a device of user's that was used after oldest. Its
-// trust ends if it was used too long ago for that, or is another device by now.
-func useDevice(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, session id.Session, c Client, address string, now, oldest time.Time, trusted bool) (int64, error) {
-	return postgres.Touch(ctx, tx, `
-		update devices set session_id = @session, last_used_at = @now, agent = @agent, address = @address,
+// useDevice notes a sign-in on a device of user's. Its trust ends if it was used
+// too long ago for that, or is another device by now. One that is gone meanwhile is
+// fault.ErrNotFound.
+func useDevice(ctx context.Context, tx pgx.Tx, device id.Device, user id.User, session id.Session, c Client, address string, now time.Time, trusted bool) error {
+	sealed, _, err := sealWhence(ctx, tx, deviceRef(user, device), whence{c.Device, address})
+	if err != nil {
+		return err
+	}
+	n, err := postgres.Touch(ctx, tx, `
+		update devices set session_id = @session, last_used_at = @now, sealed = @sealed,
 		                   trusted_at = case when @trusted then trusted_at end
-		where token_hash = @hash and user_id = @user and last_used_at > @oldest`,
-		postgres.Args{"hash": hash, "user": user, "session": session, "agent": c.Device, "address": address, "now": now, "oldest": oldest, "trusted": trusted})
+		where id = @id and user_id = @user`,
+		postgres.Args{"id": device, "user": user, "session": session, "sealed": sealed, "now": now, "trusted": trusted})
+	if err == nil && n == 0 {
+		return fault.ErrNotFound
+	}
+	return err
 }
 
 // deviceKnown tells whether user signed in on a device after oldest.
@@ -54,25 +69,53 @@ func sweepDevices(ctx context.Context, db postgres.DB, before time.Time) (int64,
 type KnownDevice struct {
 	ID             id.Device
 	SessionID      id.Session
-	Agent, Address string
+	Agent, Address string `db:"-"` // sealed where they are stored
 	CreatedAt      time.Time
 	LastUsedAt     time.Time
 	TrustedAt      *time.Time
 }
 
 func findDevice(ctx context.Context, db postgres.DB, hash []byte, user id.User, oldest time.Time) (KnownDevice, error) {
-	return postgres.One[KnownDevice](ctx, db, `
-		select id, session_id, agent, address, created_at, last_used_at, trusted_at from devices
+	row, err := postgres.One[deviceRow](ctx, db, `
+		select id, session_id, sealed, created_at, last_used_at, trusted_at from devices
 		where token_hash = @hash and user_id = @user and last_used_at > @oldest`,
 		postgres.Args{"hash": hash, "user": user, "oldest": oldest})
+	if err != nil {
+		return KnownDevice{}, err
+	}
+	return row.open(ctx, db, user)
+}
+
+// deviceRow is a device as it is stored.
+type deviceRow struct {
+	KnownDevice
+	Sealed []byte
+}
+
+func (r deviceRow) open(ctx context.Context, db postgres.DB, user id.User) (KnownDevice, error) {
+	w, err := openWhence(ctx, db, deviceRef(user, r.ID), r.Sealed)
+	r.Agent, r.Address = w.Device, w.Address
+	return r.KnownDevice, err
 }
 
 func listDevices(ctx context.Context, db postgres.DB, user id.User, oldest time.Time) ([]KnownDevice, error) {
-	return postgres.Many[KnownDevice](ctx, db, `
-		select id, session_id, agent, address, created_at, last_used_at, trusted_at from devices
+	rows, err := postgres.Many[deviceRow](ctx, db, `
+		select id, session_id, sealed, created_at, last_used_at, trusted_at from devices
 		where user_id = @user and last_used_at > @oldest
 		order by last_used_at desc, id desc`,
 		postgres.Args{"user": user, "oldest": oldest})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]KnownDevice, 0, len(rows))
+	for _, row := range rows {
+		d, err := row.open(ctx, db, user)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // dropDevice makes a device unknown and returns the session that began on it.

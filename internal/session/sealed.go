@@ -17,6 +17,7 @@ import (
 const (
 	sessionPlace = "sessions.sealed"
 	holdPlace    = "sign_in_holds.sealed"
+	devicePlace  = "devices.sealed"
 )
 
 // whence is what sealed columns of sessions hold.
@@ -31,6 +32,7 @@ func Places() []envelope.Place {
 		{Table: "signing_keys", Column: "sealed_key", Row: "kid"},
 		{Table: "sessions", Column: "sealed", Row: "id", Owner: "user_id"},
 		{Table: "sign_in_holds", Column: "sealed", Row: "id", Owner: "user_id"},
+		{Table: "devices", Column: "sealed", Row: "id", Owner: "user_id"},
 	}
 }
 
@@ -48,6 +50,7 @@ func Inherited() []envelope.Inherited {
 			}}},
 		},
 		{Place: places[2], Clear: []string{"clear_agent", "clear_address"}, Pack: pack},
+		{Place: places[3], Clear: []string{"clear_agent", "clear_address"}, Pack: pack},
 	}
 }
 
@@ -57,6 +60,10 @@ func sessionRef(owner id.User, session id.Session) envelope.Ref {
 
 func holdRef(h holdRow) envelope.Ref {
 	return envelope.Ref{Owner: h.UserID, Place: holdPlace, Row: h.ID.String()}
+}
+
+func deviceRef(owner id.User, device id.Device) envelope.Ref {
+	return envelope.Ref{Owner: owner, Place: devicePlace, Row: device.String()}
 }
 
 // deviceMac is the keyed hash by which a device is told from another.
