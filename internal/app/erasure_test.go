@@ -138,7 +138,7 @@ func TestTheErasedAreGone(t *testing.T) {
 	ben.must("GET", "/api/accounts/"+ben.account, nil)
 
 	now := h.sealedIn(t, ring, backup, dump(t, owner, "--schema=keyring"))
-	for _, place := range []string{"connections.credential", "snaptrade_users.secret", "totp_factors.secret"} {
+	for _, place := range []string{"users.sealed", "connections.credential", "snaptrade_users.secret", "totp_factors.secret"} {
 		before, after := then[place], now[place]
 		hers := 1
 		if after.Failed != hers || after.Values != before.Values || place != "totp_factors.secret" && after.Values < 2 {
@@ -149,6 +149,12 @@ func TestTheErasedAreGone(t *testing.T) {
 		t.Errorf("%d of %d sealed entries in the restored backup are erased, %d don't open", entries.Erased, entries.Values, entries.Failed)
 	}
 	h.proven(t)
+
+	// Her address is nobody's any more, not even by its hash.
+	stranger.must("POST", "/api/auth/public-register", map[string]string{"firstName": "Anna", "email": ann.email, "password": "quite another phrase 1802"})
+	if p := h.find(ann.email); p.ID.String() == user || p.FirstName != "Anna" {
+		t.Errorf("who has her address is %s", p.ID)
+	}
 }
 
 // withSeed gives user a sealed value under the key that all of theirs share.
