@@ -45,6 +45,7 @@ var order = []string{
 	"internal/envelope/envelopetest",
 	"internal/audit",      // what was done, by whom
 	"internal/audit/tlog", // proof that nobody changed it
+	"internal/siem",       // the log told elsewhere
 	"internal/ratelimit",  // how often
 
 	"internal/provider/teller",

@@ -16,6 +16,7 @@ import (
 type auditCmd struct {
 	Key    auditKey    `cmd:"" help:"Print the public key that the log is signed with. Keep it where the database's owner can't change it."`
 	Export auditExport `cmd:"" help:"Write the whole log with its signatures, to be verified elsewhere."`
+	SIEM   auditSIEM   `cmd:"" name:"siem" help:"Show how far each receiver of the log (FLINT_SIEM) is."`
 	Verify auditVerify `cmd:"" help:"Find out whether anybody changed the log: of an export, offline, or of the configured database."`
 }
 

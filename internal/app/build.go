@@ -46,6 +46,7 @@ import (
 	"flint/internal/ratelimit"
 	"flint/internal/risk"
 	"flint/internal/session"
+	"flint/internal/siem"
 	"flint/internal/webhook"
 	frontend "flint/web"
 )
@@ -61,6 +62,7 @@ type App struct {
 	Proof    *tlog.Log
 	Rates    *market.Service
 	Privacy  *compliance.Service
+	SIEM     *siem.Exporter
 
 	bots         *bot.Guard
 	programs     *apikey.Service
@@ -134,6 +136,10 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.M
 		atlas: atlas, far: far, now: now, log: log,
 	}
 	a.Proof = tlog.New(tlog.Config{Pool: pool, Keys: keys, Origin: cfg.Origin.Host(), Mirror: mirror, Now: now, Log: log})
+	if a.SIEM, err = siem.New(cfg.SIEM, pool, a.Proof, now, log); err != nil {
+		return nil, err
+	}
+	a.release = append(a.release, a.SIEM.Close)
 	if err := a.people(g); err != nil {
 		return nil, err
 	}
@@ -297,9 +303,14 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &webhook.SweepWorker{Service: a.inbox})
 	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
-	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, []*river.PeriodicJob{
+	river.AddWorker(workers, &siem.ExportWorker{Exporter: a.SIEM})
+	periodic := []*river.PeriodicJob{
 		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(), compliance.Daily(),
-	}, g.log)
+	}
+	if g.cfg.SIEM.Enabled() {
+		periodic = append(periodic, siem.Periodic())
+	}
+	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, periodic, g.log)
 	return err
 }
 

@@ -122,7 +122,7 @@ type say func(name, text string, args ...any)
 // is shorter than this was cut off, or made up.
 var ours = map[string]int{
 	"FLINT_KEYRING_PASSPHRASE": 16, "TELLER_WEBHOOK_SECRETS": 16, "SNAPTRADE_CONSUMER_KEY": 16,
-	"SNAPTRADE_PREVIOUS_CONSUMER_KEY": 16, "CAPTCHA_SECRET": 16, "RESEND_API_KEY": 16, "VAULT_TOKEN": 16, "VAULT_SECRET_ID": 16,
+	"SNAPTRADE_PREVIOUS_CONSUMER_KEY": 16, "CAPTCHA_SECRET": 16, "FLINT_SIEM_TOKEN": 16, "RESEND_API_KEY": 16, "VAULT_TOKEN": 16, "VAULT_SECRET_ID": 16,
 	"DATABASE_URL": 12, "DATABASE_MIGRATE_URL": 12, "REDIS_URL": 12, "SMTP_URL": 8,
 }
 
@@ -253,6 +253,11 @@ func (s *Settings) choices(refuse, warn say) {
 	}
 	if c.Origin.Secure() && (c.Keys.KMS == "" || c.Keys.KMS == "ring") && c.Keys.Passphrase.IsZero() {
 		warn("FLINT_KEYRING_PASSPHRASE", "isn't set: whoever copies the key ring can open what it seals; or let FLINT_KMS name a key in Vault or AWS")
+	}
+	for _, sink := range c.SIEM.Sinks {
+		if u, err := url.Parse(sink); err == nil && u.Scheme == "syslog" && !here(u.Hostname()) {
+			warn("FLINT_SIEM", "the audit log travels in clear to %s, and whoever is on the way may change it: syslog+tls", u.Host)
+		}
 	}
 	if c.Risk.Mode == "off" {
 		warn("FLINT_RISK", "unusual sign-ins aren't noticed")

@@ -31,6 +31,7 @@ import (
 	"flint/internal/ratelimit"
 	"flint/internal/risk"
 	"flint/internal/session"
+	"flint/internal/siem"
 )
 
 // Config is everything that can be set, gathered from the packages that use it.
@@ -69,6 +70,7 @@ type Config struct {
 	Captcha    captcha.Config
 	Geo        geo.Config
 	Risk       risk.Config
+	SIEM       siem.Config
 }
 
 // Demo is set by `flint demo` alone.

@@ -20,7 +20,7 @@ import (
 )
 
 // live are the settings that Reload can exchange. Everything else needs a restart.
-var live = []string{"CAPTCHA_SECRET", "DATABASE_URL", "MAIL_FROM", "RESEND_API_KEY", "SMTP_URL", "SNAPTRADE_PREVIOUS_CONSUMER_KEY", "TELLER_WEBHOOK_SECRETS"}
+var live = []string{"CAPTCHA_SECRET", "DATABASE_URL", "FLINT_SIEM_TOKEN", "MAIL_FROM", "RESEND_API_KEY", "SMTP_URL", "SNAPTRADE_PREVIOUS_CONSUMER_KEY", "TELLER_WEBHOOK_SECRETS"}
 
 // Reload puts settings that were read again to use, as far as that goes without
 // a restart. It returns the variables that changed: those in use now, and those
@@ -52,6 +52,9 @@ func (a *App) Reload(ctx context.Context, db *Database, s *Settings) (used, wait
 			fail(a.post.Use(posting), mails...)
 		}
 	}
+	if slices.Contains(changed, "FLINT_SIEM_TOKEN") {
+		a.SIEM.UseToken(s.Config.SIEM.Token)
+	}
 	if slices.Contains(changed, "CAPTCHA_SECRET") {
 		fail(a.useCaptcha(s.Config), "CAPTCHA_SECRET")
 	}
@@ -67,6 +70,7 @@ func (a *App) Reload(ctx context.Context, db *Database, s *Settings) (used, wait
 		}
 	}
 	next.Teller.WebhookSecrets, next.Snaptrade.PreviousConsumerKey = s.Config.Teller.WebhookSecrets, s.Config.Snaptrade.PreviousConsumerKey
+	next.SIEM.Token = s.Config.SIEM.Token
 	if slices.Contains(used, "CAPTCHA_SECRET") {
 		next.Captcha.Secret = s.Config.Captcha.Secret
 	}
