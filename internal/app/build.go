@@ -36,6 +36,7 @@ import (
 	"flint/internal/notify"
 	"flint/internal/platform/mail"
 	"flint/internal/platform/queue"
+	"flint/internal/platform/redis"
 	"flint/internal/platform/web"
 	"flint/internal/portfolio"
 	"flint/internal/provider/captcha"
@@ -76,6 +77,8 @@ type App struct {
 	post         *mail.Swap
 
 	captcha asker
+	broker  *snaptrade.Client // nil without SnapTrade
+	redis   *redis.Client     // nil without Redis
 	reload  sync.Mutex
 	cfg     Config            // as it is in use; Reload changes it
 	noted   map[string]string // which secrets the audit log knows to be read
@@ -387,6 +390,7 @@ func (a *App) providers(cfg Config, now func() time.Time, log *slog.Logger) (far
 		if f.snaptrade, err = snaptrade.New(cfg.Snaptrade, now, log, nil); err != nil {
 			return f, fmt.Errorf("set up SnapTrade: %w", err)
 		}
+		a.broker = f.snaptrade
 		a.release = append(a.release, f.snaptrade.Close)
 	}
 	if cfg.MarketData.Enabled() {

@@ -111,6 +111,7 @@ func (s *Settings) Check(now time.Time) []Finding {
 	secrets(rows, refuse, warn)
 	s.files(refuse)
 	s.ways(refuse)
+	s.databases(refuse, warn)
 	s.choices(refuse, warn)
 	slices.SortStableFunc(found, func(a, b Finding) int { return strings.Compare(a.Name, b.Name) })
 	return found

@@ -52,9 +52,16 @@ func TestProductionRefusesWeakSettings(t *testing.T) {
 		says string
 	}{
 		"good settings":                     {nil, "", ""},
-		"a good password":                   {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@db/flint"}, "", ""},
+		"a good password":                   {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@db/flint?sslmode=verify-full"}, "", ""},
+		"sslmode absent":                    {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@db/flint"}, "DATABASE_URL", "sslmode is prefer"},
+		"sslmode prefer":                    {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@db/flint?sslmode=prefer"}, "DATABASE_URL", "sslmode is prefer"},
+		"sslmode allow":                     {map[string]string{"DATABASE_URL": "host=db sslmode=allow user=u password=" + strong}, "DATABASE_URL", "sslmode is allow"},
+		"sslmode disable":                   {map[string]string{"DATABASE_MIGRATE_URL": "postgres://u:" + strong + "@db/flint?sslmode=disable"}, "DATABASE_MIGRATE_URL", "sslmode is disable"},
+		"sslmode of the second host":        {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@localhost,db/flint?sslmode=disable"}, "DATABASE_URL", "sslmode is disable"},
+		"sslmode require":                   {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@db/flint?sslmode=require"}, "", ""},
+		"no sslmode on this machine":        {map[string]string{"DATABASE_URL": "postgres://u:" + strong + "@127.0.0.1/flint"}, "", ""},
 		"no password":                       {map[string]string{"DATABASE_URL": "postgres://u@/flint?host=/run/postgresql"}, "", ""},
-		"a password in the other form":      {map[string]string{"DATABASE_URL": "host=db user=u password=" + strong}, "", ""},
+		"a password in the other form":      {map[string]string{"DATABASE_URL": "host=db sslmode=verify-full user=u password=" + strong}, "", ""},
 		"a short password":                  {map[string]string{"DATABASE_URL": "postgres://u:a8Xq@db/flint"}, "DATABASE_URL", "fewer than 12"},
 		"the same in the other form":        {map[string]string{"DATABASE_URL": "host=db password=a8Xq user=u"}, "DATABASE_URL", "fewer than 12"},
 		"a default password":                {map[string]string{"DATABASE_URL": "postgres://u:postgres-password@db/flint"}, "DATABASE_URL", "default"},

@@ -21,7 +21,7 @@ func (a *App) limiter(cfg Config, keys *envelope.Keys, now func() time.Time, log
 	if err != nil {
 		return nil, err
 	}
-	if client != nil {
+	if a.redis = client; client != nil {
 		a.release = append(a.release, client.Close)
 	}
 	limits := cfg.Limits

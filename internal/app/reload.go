@@ -20,7 +20,8 @@ import (
 )
 
 // live are the settings that Reload can exchange. Everything else needs a restart.
-var live = []string{"CAPTCHA_SECRET", "DATABASE_URL", "FLINT_SIEM_TOKEN", "MAIL_FROM", "RESEND_API_KEY", "SMTP_URL", "SNAPTRADE_PREVIOUS_CONSUMER_KEY", "TELLER_WEBHOOK_SECRETS"}
+var live = []string{"CAPTCHA_SECRET", "DATABASE_URL", "FLINT_SIEM_TOKEN", "MAIL_FROM", "REDIS_URL", "RESEND_API_KEY", "SMTP_URL",
+	"SNAPTRADE_CONSUMER_KEY", "SNAPTRADE_PREVIOUS_CONSUMER_KEY", "TELLER_WEBHOOK_SECRETS"}
 
 // Reload puts settings that were read again to use, as far as that goes without
 // a restart. It returns the variables that changed: those in use now, and those
@@ -58,10 +59,21 @@ func (a *App) Reload(ctx context.Context, db *Database, s *Settings) (used, wait
 	if slices.Contains(changed, "CAPTCHA_SECRET") {
 		fail(a.useCaptcha(s.Config), "CAPTCHA_SECRET")
 	}
-	previous := s.Config.Snaptrade
-	previous.ConsumerKey = a.cfg.Snaptrade.ConsumerKey // its requests are signed with this one until a restart
-	a.inbox.Rotate(s.Config.Teller.WebhookSecrets, previous.WebhookKeys())
+	if slices.Contains(changed, "REDIS_URL") {
+		fail(a.useRedis(s.Config), "REDIS_URL")
+	}
+	if slices.Contains(changed, "SNAPTRADE_CONSUMER_KEY") {
+		fail(a.useBroker(s.Config), "SNAPTRADE_CONSUMER_KEY")
+	}
 	next := a.cfg
+	next.Snaptrade.PreviousConsumerKey = s.Config.Snaptrade.PreviousConsumerKey
+	if !slices.Contains(failed, "SNAPTRADE_CONSUMER_KEY") {
+		next.Snaptrade.ConsumerKey = s.Config.Snaptrade.ConsumerKey
+	}
+	if !slices.Contains(failed, "REDIS_URL") {
+		next.Redis.URL = s.Config.Redis.URL
+	}
+	a.inbox.Rotate(s.Config.Teller.WebhookSecrets, next.Snaptrade.WebhookKeys())
 	for _, name := range changed {
 		if slices.Contains(live, name) && !slices.Contains(failed, name) {
 			used = append(used, name)
@@ -69,7 +81,7 @@ func (a *App) Reload(ctx context.Context, db *Database, s *Settings) (used, wait
 			waiting = append(waiting, name)
 		}
 	}
-	next.Teller.WebhookSecrets, next.Snaptrade.PreviousConsumerKey = s.Config.Teller.WebhookSecrets, s.Config.Snaptrade.PreviousConsumerKey
+	next.Teller.WebhookSecrets = s.Config.Teller.WebhookSecrets
 	next.SIEM.Token = s.Config.SIEM.Token
 	if slices.Contains(used, "CAPTCHA_SECRET") {
 		next.Captcha.Secret = s.Config.Captcha.Secret
@@ -124,6 +136,24 @@ func (a *App) useCaptcha(now Config) error {
 	}
 	old := a.captcha.Swap(client)
 	time.AfterFunc(time.Minute, old.Close) // nobody waits for it any more then
+	return nil
+}
+
+// useRedis counts limits where REDIS_URL says now.
+func (a *App) useRedis(now Config) error {
+	if a.redis == nil || now.Redis.URL.IsZero() {
+		return errors.New("to begin or to end counting there takes a restart")
+	}
+	return a.redis.Follow(now.Redis)
+}
+
+// useBroker signs with another consumer key of the same client. The old one still
+// verifies webhooks for a while: see webhook.Overlap.
+func (a *App) useBroker(now Config) error {
+	if a.broker == nil || now.Snaptrade.ClientID != a.cfg.Snaptrade.ClientID {
+		return errors.New("another client takes a restart")
+	}
+	a.broker.UseKey(now.Snaptrade.ConsumerKey)
 	return nil
 }
 

@@ -57,12 +57,17 @@ var ErrNotConnected = errors.New("redis: not connected yet")
 // Client is a connection to Redis, however many servers that is. Methods may be
 // called from many goroutines.
 type Client struct {
-	option rueidis.ClientOption
-	shape  shape
-	conn   atomic.Pointer[rueidis.Client]
-	log    *slog.Logger
-	stop   context.CancelFunc
-	done   sync.WaitGroup
+	first shape // of the address that it was opened with
+	link  atomic.Pointer[link]
+	log   *slog.Logger
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+}
+
+// link is a connection to one address.
+type link struct {
+	conn  rueidis.Client
+	shape shape
 }
 
 // Open returns a Client that connects in the background, or nil if cfg names no
@@ -71,18 +76,48 @@ func Open(cfg Config, log *slog.Logger) (*Client, error) {
 	if cfg.URL.IsZero() {
 		return nil, nil
 	}
-	a, err := parse(cfg.URL.Reveal())
+	option, shape, err := cfg.option()
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL: %w", err)
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	c := &Client{first: shape, log: log, stop: stop}
+	c.done.Go(func() { c.connect(ctx, option) })
+	return c, nil
+}
+
+// Follow connects to where cfg says instead, as whom it says. After an error
+// everything is as it was. What is under way on the old connection may end, for a
+// minute.
+func (c *Client) Follow(cfg Config) error {
+	option, shape, err := cfg.option()
+	if err != nil {
+		return err
+	}
+	conn, err := rueidis.NewClient(option)
+	if err != nil {
+		if conn != nil {
+			conn.Close()
+		}
+		return errors.New("REDIS_URL: the new one can't be reached, or doesn't let Flint in") // the library's text may name who
+	}
+	if old := c.link.Swap(&link{conn, shape}); old != nil {
+		time.AfterFunc(time.Minute, old.conn.Close)
+	}
+	return nil
+}
+
+// option is the address as the library wants it, and its shape.
+func (c Config) option() (rueidis.ClientOption, shape, error) {
+	a, err := parse(c.URL.Reveal())
+	if err != nil {
+		return rueidis.ClientOption{}, "", fmt.Errorf("REDIS_URL: %w", err)
 	}
 	option, err := a.option()
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL: %w", err)
+		return rueidis.ClientOption{}, "", fmt.Errorf("REDIS_URL: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	c := &Client{option: option, shape: a.shape, log: log, stop: stop}
-	c.done.Go(func() { c.connect(ctx) })
-	return c, nil
+	return option, a.shape, nil
 }
 
 // option is a as the library wants it.
@@ -117,17 +152,24 @@ func (a address) option() (rueidis.ClientOption, error) {
 	return o, nil
 }
 
-// connect tries until it succeeds or the client is closed.
-func (c *Client) connect(ctx context.Context) {
+// connect tries until it succeeds, the client is closed, or it follows another
+// address.
+func (c *Client) connect(ctx context.Context, option rueidis.ClientOption) {
 	for told := false; ; told = true {
-		conn, err := rueidis.NewClient(c.option)
+		conn, err := rueidis.NewClient(option)
 		if err == nil {
-			c.conn.Store(&conn)
-			c.log.Info("connected to redis", slog.String("shape", string(c.shape)))
+			if !c.link.CompareAndSwap(nil, &link{conn, c.first}) {
+				conn.Close()
+				return
+			}
+			c.log.Info("connected to redis", slog.String("shape", string(c.first)))
 			return
 		}
 		if conn != nil {
 			conn.Close()
+		}
+		if c.link.Load() != nil {
+			return
 		}
 		if !told { // once; whoever needs it says what its absence means
 			c.log.Warn("redis can't be reached; it's tried again every second", slog.String("error", err.Error()))
@@ -142,15 +184,20 @@ func (c *Client) connect(ctx context.Context) {
 
 // Clustered reports whether keys are spread over several servers, so that one
 // call sees only keys of one slot.
-func (c *Client) Clustered() bool { return c.shape == cluster }
+func (c *Client) Clustered() bool {
+	if l := c.link.Load(); l != nil {
+		return l.shape == cluster
+	}
+	return c.first == cluster
+}
 
 // Conn returns the library's client, or ErrNotConnected.
 func (c *Client) Conn() (rueidis.Client, error) {
-	conn := c.conn.Load()
-	if conn == nil {
+	l := c.link.Load()
+	if l == nil {
 		return nil, ErrNotConnected
 	}
-	return *conn, nil
+	return l.conn, nil
 }
 
 // Ping asks every server for an answer, and connects again where that was lost.
@@ -170,7 +217,7 @@ func (c *Client) Ping(ctx context.Context) error {
 func (c *Client) Close() {
 	c.stop()
 	c.done.Wait()
-	if conn := c.conn.Load(); conn != nil {
-		(*conn).Close()
+	if l := c.link.Load(); l != nil {
+		l.conn.Close()
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"flint/internal/config"
@@ -94,6 +95,7 @@ type User struct {
 // Client calls SnapTrade. It is safe for concurrent use.
 type Client struct {
 	cfg  Config
+	key  atomic.Pointer[config.Secret] // the consumer key
 	now  func() time.Time
 	http *outbound.Client
 }
@@ -110,8 +112,14 @@ func New(cfg Config, now func() time.Time, log *slog.Logger, onCall func(outboun
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, now: now, http: http}, nil
+	c := &Client{cfg: cfg, now: now, http: http}
+	c.UseKey(cfg.ConsumerKey)
+	return c, nil
 }
+
+// UseKey signs requests with another consumer key of the same client id from now
+// on.
+func (c *Client) UseKey(key config.Secret) { c.key.Store(&key) }
 
 // Close drops idle connections.
 func (c *Client) Close() { c.http.Close() }
@@ -283,7 +291,7 @@ func call[T any](ctx context.Context, c *Client, r request) (T, error) {
 		Op: r.op, Method: r.method, Path: r.path, Body: body, Header: header, Idempotent: r.repeat,
 		Sign: func(req *http.Request) error {
 			req.URL.RawQuery = c.query(r)
-			signature, err := Sign(c.cfg.ConsumerKey, req.URL.EscapedPath(), req.URL.RawQuery, body)
+			signature, err := Sign(*c.key.Load(), req.URL.EscapedPath(), req.URL.RawQuery, body)
 			req.Header.Set("Signature", signature)
 			return err
 		},
