@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/postgres/pgtest"
+	"flint/internal/platform/redis/redistest"
 	farvault "flint/sandbox/vault"
 )
 
@@ -26,7 +28,7 @@ type reloading struct {
 	app   *app.App
 }
 
-func newReloading(t *testing.T) *reloading {
+func newReloading(t *testing.T, more map[string]string) *reloading {
 	t.Helper()
 	v := farvault.New(farvault.Config{Token: strong})
 	server := httptest.NewServer(v.Handler())
@@ -39,6 +41,7 @@ func newReloading(t *testing.T) *reloading {
 		"SMTP_URL_FILE":          fileOf(t, "smtp://u:"+strong+"@127.0.0.1:1", 0o600),
 		"TELLER_WEBHOOK_SECRETS": "secret://vault/secret/flint#teller",
 	}}
+	maps.Copy(r.vars, more)
 	s := r.read()
 	var err error
 	if r.db, err = app.OpenDatabase(t.Context(), s.Config); err != nil {
@@ -84,7 +87,7 @@ func (r *reloading) write(name, text string) {
 
 func TestSecretsChangeWithoutARestart(t *testing.T) {
 	t.Parallel()
-	r := newReloading(t)
+	r := newReloading(t, nil)
 	if used, waiting, err := r.again(); len(used)+len(waiting) > 0 || err != nil {
 		t.Errorf("nothing changed, but %v %v %v", used, waiting, err)
 	}
@@ -121,7 +124,7 @@ func TestTheDatabaseUserChangesWithoutARestart(t *testing.T) {
 	if os.Getenv("DATABASE_TEST_URL") != "" {
 		t.Skip("somebody's server may want passwords of new users")
 	}
-	r := newReloading(t)
+	r := newReloading(t, nil)
 	name := "flint_next_" + strings.ReplaceAll(id.New[id.User]().String(), "-", "")
 	_, owner := pgtest.Owned(t)
 	if _, err := owner.Exec(t.Context(), `create role `+name+` login in role flint_app`); err != nil {
@@ -164,5 +167,34 @@ func TestTheDatabaseUserChangesWithoutARestart(t *testing.T) {
 		if (err != nil) != c.fails || (len(used) == 1) == c.fails || (len(waiting) == 1) != c.fails || as() != c.works {
 			t.Errorf("%+v: used %v, waiting %v, %v; works as %s", c, used, waiting, err, as())
 		}
+	}
+}
+
+func TestKeysOfSnapTradeAndAddressesOfRedisChangeWithoutARestart(t *testing.T) {
+	t.Parallel()
+	one, two := redistest.Start(t), redistest.Start(t)
+	r := newReloading(t, map[string]string{
+		"SNAPTRADE_CLIENT_ID": "C", "SNAPTRADE_CONSUMER_KEY_FILE": fileOf(t, strong+"s", 0o600), "REDIS_URL_FILE": fileOf(t, one.URL(), 0o600),
+		"FLINT_SIEM": "https://siem.example/in", "FLINT_SIEM_TOKEN_FILE": fileOf(t, strong+"t", 0o600),
+	})
+	r.write("SNAPTRADE_CONSUMER_KEY_FILE", otherStrong+"s")
+	r.write("REDIS_URL_FILE", two.URL())
+	r.write("FLINT_SIEM_TOKEN_FILE", otherStrong+"t")
+	if used, waiting, err := r.again(); !slices.Equal(used, []string{"FLINT_SIEM_TOKEN", "REDIS_URL", "SNAPTRADE_CONSUMER_KEY"}) || len(waiting) > 0 || err != nil {
+		t.Errorf("used %v, waiting %v, %v", used, waiting, err)
+	}
+	if n := two.Do("CLIENT", "LIST"); !strings.Contains(n, "name=flint") {
+		t.Errorf("nobody of Flint is at the other server: %s", n)
+	}
+	if used, waiting, err := r.again(); len(used)+len(waiting) > 0 || err != nil {
+		t.Errorf("again: used %v, waiting %v, %v", used, waiting, err)
+	}
+	one.Kill()
+	r.write("REDIS_URL_FILE", one.URL())
+	r.vars["SNAPTRADE_CLIENT_ID"] = "D" // whose key the new one is
+	r.write("SNAPTRADE_CONSUMER_KEY_FILE", strong+"s")
+	used, waiting, err := r.again()
+	if len(used) > 0 || !slices.Equal(waiting, []string{"REDIS_URL", "SNAPTRADE_CLIENT_ID", "SNAPTRADE_CONSUMER_KEY"}) || err == nil {
+		t.Errorf("what can't be used: used %v, waiting %v, %v", used, waiting, err)
 	}
 }
