@@ -46,6 +46,7 @@ var order = []string{
 	"internal/audit",      // what was done, by whom
 	"internal/audit/tlog", // proof that nobody changed it
 	"internal/siem",       // the log told elsewhere
+	"internal/rotation",   // keys exchanged when their time is over
 	"internal/ratelimit",  // how often
 
 	"internal/provider/teller",

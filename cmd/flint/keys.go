@@ -10,13 +10,14 @@ import (
 
 	"flint/internal/app"
 	"flint/internal/envelope"
+	"flint/internal/rotation"
 )
 
 // keysCmd looks after the keys that seal people's secrets. What it does can be
 // stopped at any moment and run again.
 type keysCmd struct {
-	List   keysList   `cmd:"" help:"List the keys: their state, their age, what hangs on them."`
-	Rotate keysRotate `cmd:"" help:"Put new keys in use and move everything to them: once a year, or after an incident."`
+	List   keysList   `cmd:"" help:"List the keys: their state, their age, what hangs on them, and when they are due to be exchanged."`
+	Rotate keysRotate `cmd:"" help:"Put new keys in use now and move everything to them. The server does so by itself when they are due."`
 	Rewrap keysRewrap `cmd:"" help:"Go on with a rotation that was stopped, or wrap the keys with another master key."`
 	Verify keysVerify `cmd:"" help:"Open every sealed value, and report what doesn't open."`
 }
@@ -39,9 +40,9 @@ func withKeys(ctx context.Context, fn func(context.Context, app.Config, *envelop
 
 type keysList struct{}
 
-// Run lists the keys.
+// Run lists the keys, and then what the schedule says of them.
 func (keysList) Run(ctx context.Context) error {
-	return withKeys(ctx, func(ctx context.Context, _ app.Config, keys *envelope.Keys) error {
+	err := withKeys(ctx, func(ctx context.Context, _ app.Config, keys *envelope.Keys) error {
 		list, err := keys.List(ctx)
 		if err != nil {
 			return err
@@ -49,43 +50,84 @@ func (keysList) Run(ctx context.Context) error {
 		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "KEY\tSTATE\tAGE\tUNDER\tKEYS")
 		for _, l := range list {
-			age := "-"
-			if !l.Made.IsZero() {
-				age = fmt.Sprintf("%dd", int(time.Since(l.Made).Hours()/24))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", l.Name, l.State, ageOf(l.Made), l.Under, l.Holding)
+		}
+		return w.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	return withPeople(ctx, func(ctx context.Context, a *app.App) error {
+		ages, err := a.Rotation.Ages(ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "\nKIND\tAGE\tEVERY\tDUE\tBY\tSTATE")
+		for _, a := range ages {
+			every, due := "-", "-"
+			if a.Every > 0 {
+				every = fmt.Sprintf("%dd", int(a.Every.Hours()/24))
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", l.Name, l.State, age, l.Under, l.Holding)
+			if !a.Due.IsZero() {
+				due = a.Due.UTC().Format(time.DateOnly)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, ageOf(a.Made), every, due, a.By, stateOf(a))
 		}
 		return w.Flush()
 	})
 }
 
-type keysRotate struct {
-	Master bool `help:"The master key too."`
-	Data   bool `help:"Data keys too: every sealed value is sealed anew."`
+func ageOf(made time.Time) string {
+	if made.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%dd", int(time.Since(made).Hours()/24))
 }
 
-// Run rotates.
+func stateOf(a rotation.Age) string {
+	switch {
+	case a.Going:
+		return "being exchanged"
+	case a.Overdue:
+		return "overdue"
+	case a.Made.IsZero():
+		return a.Why
+	}
+	return "in time"
+}
+
+type keysRotate struct {
+	Master   bool   `help:"The master key too."`
+	Data     bool   `help:"Data keys too: every sealed value is sealed anew."`
+	Incident string `help:"Keys may have been stolen: exchange all layers, and void every access token at once. Say what happened; it is recorded." placeholder:"REASON"`
+}
+
+// Run rotates. Servers that run share the work, and do it if this is killed.
 func (c keysRotate) Run(ctx context.Context) error {
-	return withKeys(ctx, func(ctx context.Context, _ app.Config, keys *envelope.Keys) error {
-		if c.Master {
-			if err := keys.RotateMaster(ctx); err != nil {
-				return err
-			}
-			fmt.Println("The master key has a new version, and the key-encryption keys are wrapped with it.")
-		}
-		version, err := keys.RotateKEK(ctx)
-		if err != nil {
+	layers, cause := []rotation.Layer{rotation.KEK}, rotation.Ordered
+	if c.Master || c.Incident != "" {
+		layers = append(layers, rotation.Master)
+	}
+	if c.Data || c.Incident != "" {
+		layers = append(layers, rotation.Data)
+	}
+	if c.Incident != "" {
+		layers, cause = append(layers, rotation.Signing), rotation.Incident
+	}
+	return withPeople(ctx, func(ctx context.Context, a *app.App) error {
+		if err := a.Rotation.Begin(ctx, operator(), cause, c.Incident, layers...); err != nil {
 			return err
 		}
-		fmt.Printf("Key-encryption key %d is in use.\n", version)
-		if c.Data {
-			n, err := keys.RetireDataKeys(ctx, nil)
-			if err != nil {
-				return err
-			}
-			fmt.Printf("%d data keys seal nothing new.\n", n)
+		fmt.Println("New keys are being put in use.")
+		if err := a.Rotation.Finish(ctx, tell); err != nil {
+			return err
 		}
-		return move(ctx, keys)
+		fmt.Println("Everything hangs on the keys in use.")
+		if c.Incident != "" {
+			fmt.Println("Every access token is void; clients refresh by themselves. What somebody may have read stays known: docs/security/keys.md says what else to do.")
+		}
+		return nil
 	})
 }
 
@@ -125,6 +167,12 @@ type keysRewrap struct {
 
 // Run goes on with a rotation, or moves to another master key.
 func (c keysRewrap) Run(ctx context.Context) error {
+	if c.To == "" {
+		err := withPeople(ctx, func(ctx context.Context, a *app.App) error { return a.Rotation.Finish(ctx, tell) })
+		if err != nil {
+			return err
+		}
+	}
 	return withKeys(ctx, func(ctx context.Context, cfg app.Config, keys *envelope.Keys) error {
 		if c.To == "" {
 			return move(ctx, keys)

@@ -21,10 +21,14 @@ create table siem_sinks (
 create table key_rotations (
     id          uuid primary key,
     layer       text not null check (layer in ('master', 'kek', 'data', 'signing')),
-    cause       text not null check (cause in ('schedule', 'incident')),
+    cause       text not null check (cause in ('schedule', 'operator', 'incident')),
     began_at    timestamptz not null,
     made_at     timestamptz,                 -- the new key is in use; what is left is to move things to it
     finished_at timestamptz
 );
 create unique index key_rotations_open on key_rotations (layer) where finished_at is null;
 create index key_rotations_layer on key_rotations (layer, began_at);
+
+-- The key that signs the audit log is sealed anew when data keys are exchanged. Who
+-- may write this can spoil it, and can't make one of their own.
+grant update (sealed) on audit_keys to flint_app;

@@ -46,6 +46,7 @@ import (
 	"flint/internal/provider/teller"
 	"flint/internal/ratelimit"
 	"flint/internal/risk"
+	"flint/internal/rotation"
 	"flint/internal/session"
 	"flint/internal/siem"
 	"flint/internal/webhook"
@@ -64,6 +65,7 @@ type App struct {
 	Rates    *market.Service
 	Privacy  *compliance.Service
 	SIEM     *siem.Exporter
+	Rotation *rotation.Service
 
 	bots         *bot.Guard
 	programs     *apikey.Service
@@ -229,8 +231,15 @@ func (a *App) property(g ground) {
 	})
 }
 
-// duties makes what lets go of people's data.
+// duties makes what exchanges keys and lets go of people's data.
 func (a *App) duties(g ground) {
+	a.Rotation = rotation.New(rotation.Config{
+		Pool: g.pool, Keys: g.keys, Places: SealedPlaces(), Jobs: g.jobs, Now: g.now, Log: g.log, SignsSince: a.Sessions.SignsSince,
+		Renew: func(ctx context.Context, actor access.Actor) error {
+			_, err := a.Sessions.RenewKeys(ctx, actor, true)
+			return err
+		},
+	})
 	a.Privacy = compliance.New(compliance.Config{
 		Pool: g.pool, Keys: g.keys, Jobs: g.jobs, People: a.Identity, Origin: g.cfg.Origin, Now: g.now, Log: g.log,
 		EndSessions: a.endSessions, Leave: a.connections.Leave,
@@ -306,9 +315,10 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &webhook.SweepWorker{Service: a.inbox})
 	river.AddWorker(workers, ingest.NewSyncWorker(a.syncs))
 	river.AddWorker(workers, ingest.NewDueWorker(a.syncs))
+	river.AddWorker(workers, &rotation.TurnWorker{Service: a.Rotation})
 	river.AddWorker(workers, &siem.ExportWorker{Exporter: a.SIEM})
 	periodic := []*river.PeriodicJob{
-		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(), compliance.Daily(),
+		market.Periodic(), portfolio.Daily(g.now), ingest.Periodic(), session.Periodic(), session.Hourly(), apikey.Daily(), connection.Daily(), webhook.Daily(), compliance.Daily(), rotation.Daily(),
 	}
 	if g.cfg.SIEM.Enabled() {
 		periodic = append(periodic, siem.Periodic())

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flint/internal/config"
+	"flint/internal/rotation"
 )
 
 // Finding is something that is wrong with the settings, or could be better.
@@ -57,15 +58,17 @@ type Rotation struct {
 }
 
 // Rotations of the variables that hold secrets.
-func rotation(name string) Rotation {
+func rotationOf(name string) Rotation {
 	switch name {
 	case "DATABASE_URL", "DATABASE_MIGRATE_URL", "REDIS_URL":
-		return Rotation{"database credentials", 90}
+		return Rotation{"database credentials", days(rotation.Databases)}
 	case "FLINT_KEYRING_PASSPHRASE":
-		return Rotation{"encryption key", 365}
+		return Rotation{"encryption key", days(rotation.Passphrase)}
 	}
-	return Rotation{"API key", 180}
+	return Rotation{"API key", days(rotation.APIKeys)}
 }
+
+func days(kind string) int { return int(rotation.After(kind) / (24 * time.Hour)) }
 
 // Row is a line of `flint config print`.
 type Row struct {
@@ -84,7 +87,7 @@ func (s *Settings) Rows(now time.Time) []Row {
 			r.Text = config.NewSecret(setting.Text).String()
 		}
 		if setting.Secret && len(setting.Values) > 0 {
-			r.Rotation = rotation(setting.Name)
+			r.Rotation = rotationOf(setting.Name)
 			if !r.Made.IsZero() {
 				r.Age = max(0, int(now.Sub(r.Made)/(24*time.Hour)))
 			}

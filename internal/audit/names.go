@@ -162,6 +162,7 @@ func Names() []Name {
 		{"retention.run", internal, "Data whose time was over was removed", nil, ""},
 		{"bot.refuse", internal, "Forms were refused as automated", nil, ""},
 		{"secret.read", internal, "A secret of Flint's was read from where it is kept", nil, ""},
+		{"key.rotate", internal, "Keys that seal secrets were exchanged", nil, ""},
 		{"signing_key.create", internal, "A signing key was made", nil, ""},
 		{"signing_key.rotate", internal, "A signing key was made to follow another", nil, ""},
 		{"signing_key.retire", internal, "A signing key was retired", nil, ""},
