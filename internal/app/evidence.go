@@ -34,7 +34,7 @@ func (a *App) Evidence(cfg Config, db *Database, keys *envelope.Keys) (evidence.
 	return evidence.System{
 		Version: Version(), Origin: cfg.Origin.String(), Pool: a.pool, Handler: a.Web.Handler(), Routes: a.Web.Routes(),
 		Limits: table, Loosened: loosened,
-		Layers: keys.List,
+		Layers: keys.List, Ages: a.Rotation.Ages, Receivers: a.SIEM.Status,
 		Opens: func(ctx context.Context) ([]envelope.Finding, error) {
 			return keys.Verify(ctx, SealedPlaces())
 		},

@@ -168,6 +168,8 @@ func TestTheReportOfABrokenSystemSaysSo(t *testing.T) {
 		"audit-append":       {spoil: sql(`grant delete on audit_entries to flint_app`), row: "V16.4.2"},
 		"audit-proof":        {spoil: sql(`update audit_entries set verb = 'session.end'`), row: "V16.4.2"},
 		"key-age":            {spoil: func(_ *testing.T, l *looked) { l.sys.Now = func() time.Time { return time.Now().AddDate(2, 0, 0) } }, row: "V11.1.1"},
+		"rotation":           {spoil: sql(`insert into key_rotations (id, layer, cause, began_at, made_at, finished_at) select gen_random_uuid(), 'master', 'operator', t, t, t from (select now() - interval '400 days') as x (t)`), row: "V13.3.4"},
+		"receivers":          {env: map[string]string{"FLINT_SIEM": "file:///nowhere/audit.jsonl"}, spoil: sql(`update audit_entries set at = at - interval '2 hours'`), row: "V16.4.3"},
 		"sealed-values":      {spoil: sql(`update signing_keys set sealed_key = overlay(sealed_key placing '\x00'::bytea from 60)`), row: "V11.3.3"},
 		"schema":             {spoil: sql(`delete from goose_db_version where version_id = (select max(version_id) from goose_db_version)`), row: "CC8.1"},
 		"card-data":          {spoil: sql(`alter table accounts add card_number text`), row: "PCI-1"},

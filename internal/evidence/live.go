@@ -14,6 +14,8 @@ import (
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/web"
 	"flint/internal/ratelimit"
+	"flint/internal/rotation"
+	"flint/internal/siem"
 )
 
 // System is the configured system that checks look at. None of them changes
@@ -30,12 +32,15 @@ type System struct {
 	Loosened []string // limits against guessing that are weaker than Flint's own
 
 	Layers func(context.Context) ([]envelope.Layer, error)   // of keys
+	Ages   func(context.Context) ([]rotation.Age, error)     // of keys, by their schedule
 	Opens  func(context.Context) ([]envelope.Finding, error) // every sealed value
 	Ring   string                                            // file of the master key; empty: it is in a key service
 
 	Export   func(context.Context, io.Writer) error // of the audit log
 	Mirror   string                                 // file of its checkpoints
 	AuditKey string                                 // its public key, kept apart; empty: the log's own is believed
+
+	Receivers func(context.Context) ([]siem.Status, error) // of the audit log
 
 	Migrations func(context.Context) ([]postgres.Migration, error)
 
@@ -63,6 +68,8 @@ func checks() []check {
 		{"audit-proof", "the audit log is whole, by its signatures and its mirror", auditHolds},
 		{"sealed-values", "every sealed value opens in its place", valuesOpen},
 		{"key-age", "the key-encryption key in use is less than a year old, the signing key less than its age", keyAges},
+		{"rotation", "no key is older than the schedule says, and no exchange of keys hangs", rotationHolds},
+		{"receivers", "every receiver of the audit log takes it, none is an hour behind", receiversFollow},
 		{"master-key", "the master key is in a key service, or in a file that nobody else reads", masterKey},
 		{"schema", "every migration of the schema has run", schemaIsCurrent},
 		{"database-wire", "the database is reached on this machine or by TLS", databaseWire},

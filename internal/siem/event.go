@@ -39,7 +39,7 @@ type Actor struct {
 }
 
 // gone is the verb of a leaf whose entry was deleted behind the log's back.
-const gone = "entry.missing"
+const gone = "missing"
 
 func eventOf(log string, leaf tlog.Leaf) (Event, error) {
 	e := Event{Index: leaf.Index, Log: log, Hash: hex.EncodeToString(leaf.Hash), Verb: gone}
@@ -64,7 +64,7 @@ func (e Event) line() []byte {
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(e); err != nil { // no value of ours
 		b.Reset()
-		fmt.Fprintf(&b, `{"index":%d,"verb":"entry.unreadable"}`, e.Index)
+		fmt.Fprintf(&b, `{"index":%d,"verb":"unreadable"}`, e.Index)
 	}
 	var line []byte
 	for _, r := range string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) {

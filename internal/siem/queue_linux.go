@@ -3,25 +3,21 @@ package siem
 import (
 	"fmt"
 	"net"
-	"syscall"
-	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // onTheWay returns how many bytes the other side's system hasn't taken yet.
-func onTheWay(c *net.TCPConn) (int, error) {
+func onTheWay(c *net.TCPConn) (n int, err error) {
 	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, fmt.Errorf("look at the connection: %w", err)
-	}
-	n, code := int32(0), syscall.Errno(0)
-	err = raw.Control(func(fd uintptr) {
-		_, _, code = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&n))) //nolint:gosec // how the kernel is asked
-	})
-	if err == nil && code != 0 {
-		err = code
+	if err == nil {
+		err2 := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+		if err2 != nil {
+			err = err2
+		}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("look at the connection: %w", err)
 	}
-	return int(n), nil
+	return n, nil
 }

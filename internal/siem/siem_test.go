@@ -340,7 +340,7 @@ func TestTheRealLogIsShippedAlsoWhereAnEntryWasDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := linesOf(t, path)
-	if len(lines) != 3 || !strings.Contains(lines[1], `"verb":"entry.missing"`) || !strings.Contains(lines[2], `"actor":{"kind":"person","id":"`+user.String()) {
+	if len(lines) != 3 || !strings.Contains(lines[1], `"verb":"missing"`) || !strings.Contains(lines[2], `"actor":{"kind":"person","id":"`+user.String()) {
 		t.Errorf("%q", lines)
 	}
 	if strings.Contains(strings.Join(lines, ""), "Ada") {

@@ -54,7 +54,7 @@ func TestAMessageReadsAsRFC5424Says(t *testing.T) {
 		t.Errorf("%s\nnot\n%s", got, want)
 	}
 	gone := string(siem.Message("", tlog.Leaf{Index: 8}))
-	if m, err := parseSyslog([]byte(gone)); err != nil || m.host != "-" || m.time != "-" || m.id != "entry.missing" || m.index != "8" {
+	if m, err := parseSyslog([]byte(gone)); err != nil || m.host != "-" || m.time != "-" || m.id != "missing" || m.index != "8" {
 		t.Errorf("%s: %+v, %v", gone, m, err)
 	}
 }
