@@ -115,7 +115,9 @@ func (s *server) deliver(from, secret string) bool {
 	s.t.Helper()
 	s.sent++
 	now := time.Now().UTC()
-	path, name, body, signature := "/api/teller/webhook", "Teller-Signature", fmt.Sprintf(`{"id":"wh_%d","payload":{},"timestamp":%q,"type":"webhook.test"}`, s.sent, now.Format(time.RFC3339)), ""
+	path, name := "/api/teller/webhook", "Teller-Signature"
+	body := fmt.Sprintf(`{"id":"wh_%d","payload":{},"timestamp":%q,"type":"webhook.test"}`, s.sent, now.Format(time.RFC3339))
+	signature := teller.Signature(now, []byte(body), secret)
 	if from == "snaptrade" {
 		path, name = "/api/snaptrade/webhooks", "Signature"
 		body = fmt.Sprintf(`{"webhookId":"5d1cb1e2-0000-4000-8000-%012d","clientId":"C","eventTimestamp":%q,"userId":"x","eventType":"SOMETHING_NEW","brokerageAuthorizationId":"y"}`,
@@ -125,8 +127,6 @@ func (s *server) deliver(from, secret string) bool {
 			s.t.Fatal(err)
 		}
 		signature = snaptrade.Signature(secret, canonical)
-	} else {
-		signature = teller.Signature(now, []byte(body), secret)
 	}
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, strings.NewReader(body))
 	if err != nil {

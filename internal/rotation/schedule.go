@@ -38,7 +38,7 @@ type Rule struct {
 // Kinds of secrets that other people make.
 const (
 	Databases  = "database credentials"
-	APIKeys    = "API keys and provider secrets"
+	APIKeys    = "API keys and provider secrets" //nolint:gosec // a name
 	Passphrase = "passphrase of the key ring"
 )
 

@@ -50,7 +50,9 @@ func certificate(t testing.TB) (tls.Certificate, string) {
 }
 
 // collector is a syslog receiver. manner says, of its n-th connection, after how
-// many messages it goes away, and whether rudely; -1: never.
+// many messages it goes away, and whether rudely; -1: never. It goes with more
+// unread than its own buffers hold: what a receiver has read and then forgets,
+// nobody notices.
 type collector struct {
 	ln     net.Listener
 	tls    *tls.Config
@@ -157,8 +159,8 @@ func TestSyslogReceiversGetEverythingHoweverTheyBehave(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		for name, manner := range map[string]func(int) (int, bool){
 			"politely":              politely,
-			"gone after some":       func(n int) (int, bool) { return []int{3, 0, 499, 100, -1}[min(n, 4)], false },
-			"rudely gone":           func(n int) (int, bool) { return []int{3, 0, 499, 100, 1, -1}[min(n, 5)], true },
+			"gone after some":       func(n int) (int, bool) { return []int{3, 0, 400, 100, -1}[min(n, 4)], false },
+			"rudely gone":           func(n int) (int, bool) { return []int{3, 0, 400, 100, 1, -1}[min(n, 5)], true },
 			"away every other time": func(n int) (int, bool) { return []int{-1, 77}[n%2], n%4 == 1 },
 			"gone before the end":   func(n int) (int, bool) { return []int{500, 500, -1}[min(n, 2)], true },
 		} {
@@ -174,7 +176,7 @@ func TestSyslogReceiversGetEverythingHoweverTheyBehave(t *testing.T) {
 				failures := d.settle(x)
 				c.stop()
 				whole(t, c.got(), 1700)
-				if (failures == 0) != (name == "politely") {
+				if (failures == 0) != (name == "politely") && name != "gone before the end" { // which has everything
 					t.Errorf("%d failures: %s", failures, d.log())
 				}
 			})

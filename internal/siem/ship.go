@@ -58,7 +58,7 @@ func (x *Exporter) some(ctx context.Context, o outlet, c *cursor) (more bool, er
 	err = o.sink.send(within, events)
 	cancel()
 	if err != nil && ctx.Err() != nil {
-		return false, nil // we are told to stop: that is no fault of the receiver's
+		return false, nil //nolint:nilerr // we are told to stop: that is no fault of the receiver's
 	}
 	if err != nil {
 		return false, x.failed(ctx, o, c, err)

@@ -61,6 +61,9 @@ func (s *syslog) send(ctx context.Context, events []Event) error {
 	ended := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, conn)
+		if s.tls && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) { // TLS's farewell came, or not; what counts is TCP's
+			_, err = io.Copy(io.Discard, tcp)
+		}
 		ended <- err
 	}()
 	out := bufio.NewWriter(conn)
@@ -80,23 +83,24 @@ func (s *syslog) send(ctx context.Context, events []Event) error {
 	}
 	select {
 	case err := <-ended:
-		if err != nil && (!s.tls || !errors.Is(err, io.ErrUnexpectedEOF)) { // without TLS's own farewell, but closed
+		if err != nil {
 			return fmt.Errorf("the receiver didn't read to the end: %w", err)
 		}
-		return nil
+		return arrived(ctx, tcp, nil) // our farewell too: who closed before it came refuses it
 	case <-ctx.Done():
 		return fmt.Errorf("the receiver doesn't close what it has read: %w", ctx.Err())
 	}
 }
 
-// arrived waits until the receiver's system has every byte.
+// arrived waits until the receiver's system has every byte, as long as ended is
+// silent.
 func arrived(ctx context.Context, tcp *net.TCPConn, ended <-chan error) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ended:
-			return errCut
+		case err := <-ended:
+			return errors.Join(errCut, err)
 		default:
 		}
 		n, err := onTheWay(tcp)
@@ -107,16 +111,16 @@ func arrived(ctx context.Context, tcp *net.TCPConn, ended <-chan error) error {
 			break
 		}
 		select {
-		case <-ended:
-			return errCut
+		case err := <-ended:
+			return errors.Join(errCut, err)
 		case <-ctx.Done():
 			return fmt.Errorf("the receiver doesn't take it: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}
 	select {
-	case <-ended:
-		return errCut
+	case err := <-ended:
+		return errors.Join(errCut, err)
 	default:
 		return nil
 	}
