@@ -165,6 +165,7 @@ func TestARunningServerTakesNewSecretsAtSIGHUP(t *testing.T) {
 		"TELLER_WEBHOOK_SECRETS_FILE": write("teller", one),
 		"SNAPTRADE_CLIENT_ID":         "C", "SNAPTRADE_BASE_URL": "http://127.0.0.1:1", "SNAPTRADE_CONSUMER_KEY_FILE": write("snaptrade", one+"s"),
 		"REDIS_URL_FILE": write("redis", "redis://flint:"+one+"@"+redis.Addr),
+		"FLINT_SIEM":     "file://" + filepath.Join(dir, "audit.jsonl"),
 	})
 	if !s.deliver("teller", one) || !s.deliver("snaptrade", one+"s") || s.deliver("teller", two) || s.deliver("snaptrade", two+"s") {
 		t.Fatal("the first secrets don't work")
@@ -204,6 +205,10 @@ func TestARunningServerTakesNewSecretsAtSIGHUP(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("it tells what it can't use", func() bool { return strings.Contains(s.log(), "can't be reached, or doesn't let Flint in") })
+	s.until("the audit log is told to its receiver", func() bool {
+		text, err := os.ReadFile(filepath.Join(dir, "audit.jsonl"))
+		return err == nil && strings.HasPrefix(string(text), `{"index":0,`) && strings.Contains(string(text), `"verb":"signing_key.create"`)
+	})
 	for _, secret := range []string{one, two, three} {
 		if strings.Contains(s.log(), secret) {
 			t.Error("a secret is in the log")
