@@ -233,13 +233,7 @@ func (a *App) property(g ground) {
 
 // duties makes what exchanges keys and lets go of people's data.
 func (a *App) duties(g ground) {
-	a.Rotation = rotation.New(rotation.Config{
-		Pool: g.pool, Keys: g.keys, Places: SealedPlaces(), Jobs: g.jobs, Now: g.now, Log: g.log, SignsSince: a.Sessions.SignsSince,
-		Renew: func(ctx context.Context, actor access.Actor) error {
-			_, err := a.Sessions.RenewKeys(ctx, actor, true)
-			return err
-		},
-	})
+	a.Rotation = a.rotation(g)
 	a.Privacy = compliance.New(compliance.Config{
 		Pool: g.pool, Keys: g.keys, Jobs: g.jobs, People: a.Identity, Origin: g.cfg.Origin, Now: g.now, Log: g.log,
 		EndSessions: a.endSessions, Leave: a.connections.Leave,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flint/internal/access"
 	"flint/internal/apikey"
 	"flint/internal/audit"
 	"flint/internal/audit/tlog"
@@ -21,6 +22,7 @@ import (
 	"flint/internal/platform/aws"
 	"flint/internal/platform/vault"
 	"flint/internal/risk"
+	"flint/internal/rotation"
 	"flint/internal/session"
 	"flint/internal/webhook"
 )
@@ -120,6 +122,17 @@ func MoveKeys(ctx context.Context, cfg Config, keys *envelope.Keys, to string) e
 	}
 	defer done()
 	return keys.Move(ctx, kms)
+}
+
+// rotation makes what exchanges keys when their time is over.
+func (a *App) rotation(g ground) *rotation.Service {
+	return rotation.New(rotation.Config{
+		Pool: g.pool, Keys: g.keys, Places: SealedPlaces(), Jobs: g.jobs, Now: g.now, Log: g.log, SignsSince: a.Sessions.SignsSince,
+		Renew: func(ctx context.Context, actor access.Actor) error {
+			_, err := a.Sessions.RenewKeys(ctx, actor, true)
+			return err
+		},
+	})
 }
 
 // SealedPlaces are all columns with sealed values.

@@ -27,10 +27,14 @@ func (k *Keys) begin(ctx context.Context, seed []byte) error {
 		if err != nil {
 			return fmt.Errorf("look for earlier keys: %w", err)
 		}
-		if before {
-			return errKeysMissing
-		}
-		if err := k.addKEK(ctx, 1); err != nil {
+		if before { // by a node that starts with us, just now?
+			if rows, err = listKEKs(ctx, k.pool); err != nil {
+				return fmt.Errorf("read the key-encryption keys: %w", err)
+			}
+			if len(rows) == 0 {
+				return errKeysMissing
+			}
+		} else if err := k.addKEK(ctx, 1); err != nil {
 			return err
 		}
 	}
