@@ -90,8 +90,8 @@ func settle(b *testing.B, n *node, p identity.Person) {
 	for _, sql := range []string{
 		`insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at)
 			select gen_random_uuid(), ('other' || n)::bytea, 'O', '', 'free', now(), now() from generate_series(1, 1000) n`,
-		`insert into accounts (id, user_id, name, institution_name, kind, currency, balance, balance_as_of, created_at, updated_at)
-			select gen_random_uuid(), u.id, 'Account ' || n, 'Bank', 'manual', 'USD', 100 * n, now(), now(), now() from users u, generate_series(1, 10) n`,
+		`insert into accounts (id, user_id, kind, currency, balance, balance_as_of, created_at, updated_at)
+			select gen_random_uuid(), u.id, 'manual', 'USD', 100 * n, now(), now(), now() from users u, generate_series(1, 10) n`,
 		`insert into net_worth_days (user_id, day, currency, net_worth, assets, debts, quality)
 			select u.id, current_date - n, 'USD', 5500, 5500, 0, 'complete' from users u, generate_series(0, 365) n where u.id = @owner or n < 30`,
 		`insert into wealth (user_id, currency, net_worth, assets, debts, bank, investment, crypto, accounts, counted, as_of, updated_at)

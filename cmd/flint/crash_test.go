@@ -145,20 +145,24 @@ func (o *ordeal) wrong(db *pgx.Conn) []string {
 		return []string{fmt.Sprintf("%d syncs are open, %d jobs and webhooks wait", open, waiting)}
 	}
 	found := map[string]money.Decimal{}
-	rows, err := db.Query(o.t.Context(), `select description, amount::text from transactions where description like 'ORDEAL%' and deleted_at is null`)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	var what, amount string
-	_, err = pgx.ForEachRow(rows, []any{&what, &amount}, func() error {
-		if _, twice := found[what]; twice {
-			return fmt.Errorf("%s is there twice", what)
+	for at, next := "/api/transactions?q=ORDEAL&limit=200", new(string); next != nil; {
+		var page struct {
+			Transactions []struct {
+				Description string
+				Amount      money.Decimal
+			}
+			NextCursor *string
 		}
-		found[what] = money.MustParse(amount)
-		return nil
-	})
-	if err != nil {
-		o.t.Fatal(err)
+		o.flint.get(o.t, at, &page)
+		for _, row := range page.Transactions {
+			if _, twice := found[row.Description]; twice {
+				o.t.Fatalf("%s is there twice", row.Description)
+			}
+			found[row.Description] = row.Amount
+		}
+		if next = page.NextCursor; next != nil {
+			at = "/api/transactions?q=ORDEAL&limit=200&cursor=" + *next
+		}
 	}
 	var wrong []string
 	for what, amount := range o.posted {

@@ -115,6 +115,7 @@ type Row struct {
 	Currency   money.Currency
 	Date       time.Time
 	Details
+	Note       string
 	Locked     []string
 	MaybeDupOf id.Transaction // suggestion for the person; nothing acts on it
 	DeletedBy  Deleter

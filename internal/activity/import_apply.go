@@ -38,7 +38,7 @@ type OwnAccount struct {
 
 // Imports lists actor's imports, the newest first, without their rows.
 func (s *Service) Imports(ctx context.Context, owner id.User) ([]Import, error) {
-	list, err := listImports(ctx, s.cfg.Pool, owner, shownImports)
+	list, err := listImports(ctx, s.cfg.Pool, s.cfg.Keys, owner, shownImports)
 	if err != nil {
 		return nil, fmt.Errorf("list imports: %w", err)
 	}
@@ -47,11 +47,11 @@ func (s *Service) Imports(ctx context.Context, owner id.User) ([]Import, error) 
 
 // FindImport returns one import with its first rows, or ErrUnknownImport.
 func (s *Service) FindImport(ctx context.Context, owner id.User, i id.Import) (Import, error) {
-	found, err := findImport(ctx, s.cfg.Pool, owner, i)
+	found, err := findImport(ctx, s.cfg.Pool, s.cfg.Keys, owner, i)
 	if err != nil {
 		return Import{}, noImport(err)
 	}
-	if found.Rows, err = importRows(ctx, s.cfg.Pool, owner, i, shownRows); err != nil {
+	if found.Rows, err = importRows(ctx, s.cfg.Pool, s.cfg.Keys, owner, i, shownRows); err != nil {
 		return Import{}, fmt.Errorf("read rows of import: %w", err)
 	}
 	return found.shown(), nil
@@ -66,17 +66,17 @@ func (s *Service) change(ctx context.Context, actor access.Actor, i id.Import, v
 		if err := portfolio.Lock(ctx, tx, actor.User); err != nil {
 			return err
 		}
-		found, err := takeImport(ctx, tx, actor.User, i)
+		found, err := takeImport(ctx, tx, s.cfg.Keys, actor.User, i)
 		if err != nil {
 			return noImport(err)
 		}
-		if found.Rows, err = importRows(ctx, tx, actor.User, i, 0); err != nil {
+		if found.Rows, err = importRows(ctx, tx, s.cfg.Keys, actor.User, i, 0); err != nil {
 			return fmt.Errorf("read rows of import: %w", err)
 		}
 		if err := fn(tx, &found); err != nil {
 			return err
 		}
-		if err := saveImport(ctx, tx, actor.User, found, nil); err != nil {
+		if err := saveImport(ctx, tx, s.cfg.Keys, actor.User, found, nil); err != nil {
 			return err
 		}
 		err = audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Subject: actor.User, Verb: verb, Object: i.String(),
@@ -110,10 +110,10 @@ func (s *Service) Remap(ctx context.Context, actor access.Actor, i id.Import, c 
 		if err != nil {
 			return err
 		}
-		if err := im.judge(ctx, tx, actor.User, a.Currency); err != nil {
+		if err := im.judge(ctx, tx, s.cfg.Keys, actor.User, a.Currency); err != nil {
 			return err
 		}
-		return saveImportRows(ctx, tx, actor.User, i, im.Rows)
+		return saveImportRows(ctx, tx, s.cfg.Keys, actor.User, i, im.Rows)
 	})
 	if err != nil {
 		return Import{}, fmt.Errorf("map import: %w", err)
@@ -155,10 +155,10 @@ func (s *Service) Apply(ctx context.Context, actor access.Actor, i id.Import, to
 		}
 		im.AccountID = a.ID
 		im.recur(a.Currency)
-		if err := im.judge(ctx, tx, actor.User, a.Currency); err != nil {
+		if err := im.judge(ctx, tx, s.cfg.Keys, actor.User, a.Currency); err != nil {
 			return err
 		}
-		if err := saveImportRows(ctx, tx, actor.User, i, im.Rows); err != nil {
+		if err := saveImportRows(ctx, tx, s.cfg.Keys, actor.User, i, im.Rows); err != nil {
 			return err
 		}
 		var add []ImportRow
@@ -168,10 +168,10 @@ func (s *Service) Apply(ctx context.Context, actor access.Actor, i id.Import, to
 			}
 		}
 		im.Status, im.AppliedAt = ImportApplied, &now
-		if err := saveImport(ctx, tx, actor.User, *im, nil); err != nil { // rows point at it
+		if err := saveImport(ctx, tx, s.cfg.Keys, actor.User, *im, nil); err != nil { // rows point at it
 			return err
 		}
-		added, err := addImported(ctx, tx, actor.User, i, a.ID, add, now)
+		added, err := addImported(ctx, tx, s.cfg.Keys, actor.User, i, a.ID, add, now)
 		if err != nil {
 			return fmt.Errorf("add transactions: %w", err)
 		}

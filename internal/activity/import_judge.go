@@ -2,12 +2,14 @@ package activity
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/money"
 	"flint/internal/statement"
@@ -28,16 +30,27 @@ func (k known) visible() bool       { return k.DeletedBy == nil }
 func (k known) by(d Deleter) bool   { return k.DeletedBy != nil && *k.DeletedBy == string(d) }
 func (k known) keyed(p string) bool { return k.ImportKey != nil && strings.HasPrefix(*k.ImportKey, p) }
 
-// The prefixes of keys: the bank's own id, or a hash of the content.
+// The prefixes of keys: of the bank's own id, or of the content.
 const (
-	bankKey    = "id:"
-	contentKey = "hash:"
+	bankKey    = "bank:"
+	contentKey = "line:"
 )
+
+// keying makes the key of what a row is known by: a keyed hash, since a bank's id
+// may hold the account's number, and a content can be guessed.
+type keying func(prefix, text string) string
+
+func keyingFor(keyring *envelope.Keys, owner id.User) keying {
+	return func(prefix, text string) string {
+		sum := keyring.Mac("transactions.import_key", []byte(owner.String()+prefix+text))
+		return prefix + base64.RawURLEncoding.EncodeToString(sum[:16])
+	}
+}
 
 // judge gives each row its key and its verdict, for an account in currency that
 // holds all of there. It is pure: rows are changed, nothing is stored.
-func judge(rows []ImportRow, currency money.Currency, there []known) {
-	j := judgement{rows: rows, byKey: map[string]known{}, used: map[id.Transaction]bool{}, seen: map[string]string{}, equal: map[string]int{}}
+func judge(rows []ImportRow, currency money.Currency, there []known, key keying) {
+	j := judgement{rows: rows, key: key, byKey: map[string]known{}, used: map[id.Transaction]bool{}, seen: map[string]string{}, equal: map[string]int{}}
 	for _, k := range there {
 		if k.ImportKey != nil {
 			j.byKey[*k.ImportKey] = k
@@ -81,6 +94,7 @@ func unfit(r ImportRow, currency money.Currency) string {
 // judgement is one run of judge.
 type judgement struct {
 	rows  []ImportRow
+	key   keying
 	byKey map[string]known
 	used  map[id.Transaction]bool // matched by a row already
 	seen  map[string]string       // keys in this file, with the content they stand for
@@ -94,9 +108,9 @@ func (j *judgement) identify(r *ImportRow) {
 		// Equal rows are told apart by their number: two coffees are two.
 		n := j.equal[key]
 		j.equal[key]++
-		r.ExternalID = contentKey + key + ":" + strconv.Itoa(n)
+		r.ExternalID = j.key(contentKey, key+":"+strconv.Itoa(n))
 	} else {
-		r.ExternalID = bankKey + r.detail.BankID
+		r.ExternalID = j.key(bankKey, r.detail.BankID)
 		other, taken := j.byKey[r.ExternalID]
 		before, again := j.seen[r.ExternalID]
 		if again && before != key || taken && !other.Amount.Equal(*r.Amount) {
@@ -104,7 +118,7 @@ func (j *judgement) identify(r *ImportRow) {
 			if taken && other.visible() {
 				r.Verdict, r.Matches = VerdictPossible, other.ID
 			}
-			r.ExternalID += "~" + key[:16]
+			r.ExternalID = j.key(bankKey, r.detail.BankID+"~"+key[:16])
 		}
 	}
 	if _, again := j.seen[r.ExternalID]; again {
@@ -117,7 +131,7 @@ func (j *judgement) identify(r *ImportRow) {
 		j.used[k.ID] = true
 		return
 	}
-	if k, ok := j.byKey[bankKey+r.detail.Corrects]; ok && r.detail.Correction == "REPLACE" && k.visible() {
+	if k, ok := j.byKey[j.key(bankKey, r.detail.Corrects)]; ok && r.detail.Correction == "REPLACE" && k.visible() {
 		r.Verdict, r.Matches = VerdictPossible, k.ID
 		j.used[k.ID] = true
 	}

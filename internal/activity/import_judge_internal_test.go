@@ -37,13 +37,16 @@ func drawHistory(t *rapid.T, withIDs bool) []bankDay {
 	return days
 }
 
+// plainly makes keys that can be read.
+func plainly(prefix, text string) string { return prefix + text }
+
 // bring judges a file against what is there and adds what is new.
 func bring(there []known, file []statement.Row) (after []known, s ImportSummary) {
 	rows := make([]ImportRow, len(file))
 	for i, r := range file {
 		rows[i] = rowOf(i, r)
 	}
-	judge(rows, "USD", there)
+	judge(rows, "USD", there, plainly)
 	s.tally(rows)
 	for _, r := range rows {
 		if r.Verdict == VerdictNew || r.Verdict == VerdictPossible {
@@ -126,10 +129,10 @@ func TestVerdicts(t *testing.T) {
 		file  []statement.Row
 		want  []Verdict
 	}{
-		"the bank's id is there":               {[]known{held(1, "-5", FromImport, "id:x", "")}, []statement.Row{at(2, "-5", "Shop", "x")}, []Verdict{VerdictDuplicate}},
-		"deleted by hand":                      {[]known{held(1, "-5", FromImport, "id:x", ByPerson)}, []statement.Row{at(1, "-5", "Shop", "x")}, []Verdict{VerdictDuplicate}},
-		"undone before":                        {[]known{held(1, "-5", FromImport, "id:x", ByImport)}, []statement.Row{at(1, "-5", "Shop", "x")}, []Verdict{VerdictNew}},
-		"the bank uses an id again":            {[]known{held(1, "-5", FromImport, "id:x", "")}, []statement.Row{at(1, "-9", "Shop", "x")}, []Verdict{VerdictPossible}},
+		"the bank's id is there":               {[]known{held(1, "-5", FromImport, "bank:x", "")}, []statement.Row{at(2, "-5", "Shop", "x")}, []Verdict{VerdictDuplicate}},
+		"deleted by hand":                      {[]known{held(1, "-5", FromImport, "bank:x", ByPerson)}, []statement.Row{at(1, "-5", "Shop", "x")}, []Verdict{VerdictDuplicate}},
+		"undone before":                        {[]known{held(1, "-5", FromImport, "bank:x", ByImport)}, []statement.Row{at(1, "-5", "Shop", "x")}, []Verdict{VerdictNew}},
+		"the bank uses an id again":            {[]known{held(1, "-5", FromImport, "bank:x", "")}, []statement.Row{at(1, "-9", "Shop", "x")}, []Verdict{VerdictPossible}},
 		"an id twice in the file, differently": {nil, []statement.Row{at(1, "-5", "Shop", "x"), at(1, "-9", "Shop", "x")}, []Verdict{VerdictNew, VerdictNew}},
 		"an id twice in the file, equal":       {nil, []statement.Row{at(1, "-5", "Shop", "x"), at(1, "-5", "Shop", "x")}, []Verdict{VerdictNew, VerdictSkipped}},
 		"a provider's row of the day":          {[]known{held(1, "-5", FromProvider, "", "")}, []statement.Row{at(1, "-5", "Shop", "x"), at(1, "-5", "Shop", "y")}, []Verdict{VerdictDuplicate, VerdictNew}},
@@ -138,14 +141,14 @@ func TestVerdicts(t *testing.T) {
 		"one row by hand, two in the file":     {[]known{held(1, "-5", FromPerson, "", "")}, []statement.Row{at(2, "-5", "Shop", ""), at(1, "-5", "Store", "")}, []Verdict{VerdictNew, VerdictPossible}},
 		"a provider's row, deleted by hand":    {[]known{held(1, "-5", FromProvider, "", ByPerson)}, []statement.Row{at(1, "-5", "Shop", "x")}, []Verdict{VerdictDuplicate}},
 		"gone at the provider":                 {[]known{held(1, "-5", FromProvider, "", ByProvider)}, []statement.Row{at(1, "-5", "Shop", "x")}, []Verdict{VerdictNew}},
-		"another of the bank's ids":            {[]known{held(1, "-5", FromImport, "id:x", "")}, []statement.Row{at(1, "-5", "Shop", "y")}, []Verdict{VerdictNew}},
-		"first as CSV, then as OFX":            {[]known{held(1, "-5", FromImport, "hash:1:0", "")}, []statement.Row{at(1, "-5", "Shop", "y")}, []Verdict{VerdictPossible}},
-		"worded differently, same day":         {[]known{held(1, "-5", FromImport, "hash:1:0", "")}, []statement.Row{at(1, "-5", "Shop", "")}, []Verdict{VerdictPossible}},
-		"the same next day":                    {[]known{held(1, "-5", FromImport, "hash:1:0", "")}, []statement.Row{at(2, "-5", "Shop", "")}, []Verdict{VerdictNew}},
+		"another of the bank's ids":            {[]known{held(1, "-5", FromImport, "bank:x", "")}, []statement.Row{at(1, "-5", "Shop", "y")}, []Verdict{VerdictNew}},
+		"first as CSV, then as OFX":            {[]known{held(1, "-5", FromImport, "line:1:0", "")}, []statement.Row{at(1, "-5", "Shop", "y")}, []Verdict{VerdictPossible}},
+		"worded differently, same day":         {[]known{held(1, "-5", FromImport, "line:1:0", "")}, []statement.Row{at(1, "-5", "Shop", "")}, []Verdict{VerdictPossible}},
+		"the same next day":                    {[]known{held(1, "-5", FromImport, "line:1:0", "")}, []statement.Row{at(2, "-5", "Shop", "")}, []Verdict{VerdictNew}},
 		"nothing moved":                        {nil, []statement.Row{at(1, "0.00", "Info", "x")}, []Verdict{VerdictSkipped}},
 		"another currency":                     {nil, []statement.Row{{Date: day(1), Amount: money.MustParse("1"), Currency: "EUR"}}, []Verdict{VerdictSkipped}},
 		"pending":                              {nil, []statement.Row{{Date: day(1), Amount: money.MustParse("1"), Currency: "USD", Pending: true}}, []Verdict{VerdictSkipped}},
-		"a correction": {[]known{held(1, "-5", FromImport, "id:x", "")},
+		"a correction": {[]known{held(1, "-5", FromImport, "bank:x", "")},
 			[]statement.Row{{Date: day(1), Amount: money.MustParse("-6"), Currency: "USD", ID: "y", Corrects: "x", Correction: "REPLACE"}}, []Verdict{VerdictPossible}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +157,7 @@ func TestVerdicts(t *testing.T) {
 			for i, r := range c.file {
 				rows[i] = rowOf(i, r)
 			}
-			judge(rows, "USD", c.there)
+			judge(rows, "USD", c.there, plainly)
 			for i, r := range rows {
 				if r.Verdict != c.want[i] {
 					t.Errorf("row %d is %s, not %s (%s)", i, r.Verdict, c.want[i], r.detail.Reason)

@@ -2,50 +2,47 @@ package activity
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/envelope"
+	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/money"
 	"flint/internal/platform/postgres"
 	"flint/internal/statement"
 )
 
-const importColumns = `id, account_id, filename, format, status, mapping, summary, made_account, created_at, applied_at, undone_at`
+const importColumns = `id, account_id, sealed, format, status, made_account, created_at, applied_at, undone_at`
 
 // storedImport is an Import as its columns are.
 type storedImport struct {
 	ID          id.Import
 	AccountID   id.Account
-	Filename    string
+	Sealed      []byte // importWords
 	Format      statement.Format
 	Status      ImportStatus
-	Mapping     json.RawMessage
-	Summary     json.RawMessage
 	MadeAccount bool
 	CreatedAt   time.Time
 	AppliedAt   *time.Time
 	UndoneAt    *time.Time
 }
 
-func (s storedImport) open() (Import, error) {
-	i := Import{
-		ID: s.ID, AccountID: s.AccountID, Filename: s.Filename, Format: s.Format, Status: s.Status, MadeAccount: s.MadeAccount,
+func (s storedImport) open(ctx context.Context, keyring *envelope.Keys, owner id.User) (Import, error) {
+	var w importWords
+	if err := keyring.Unpack(ctx, importRef(owner, s.ID), s.Sealed, &w); err != nil {
+		return Import{}, fmt.Errorf("import %s: %w", s.ID, err)
+	}
+	return Import{
+		ID: s.ID, AccountID: s.AccountID, Filename: w.Filename, Mapping: w.Mapping, Summary: w.Summary, Format: s.Format, Status: s.Status, MadeAccount: s.MadeAccount,
 		CreatedAt: s.CreatedAt, AppliedAt: s.AppliedAt, UndoneAt: s.UndoneAt,
-	}
-	if err := json.Unmarshal(s.Mapping, &i.Mapping); err != nil {
-		return i, fmt.Errorf("read mapping: %w", err)
-	}
-	if err := json.Unmarshal(s.Summary, &i.Summary); err != nil {
-		return i, fmt.Errorf("read summary: %w", err)
-	}
-	return i, nil
+	}, nil
 }
 
-func listImports(ctx context.Context, db postgres.DB, owner id.User, most int) ([]Import, error) {
+func listImports(ctx context.Context, db postgres.DB, keyring *envelope.Keys, owner id.User, most int) ([]Import, error) {
 	stored, err := postgres.Many[storedImport](ctx, db, `
 		select `+importColumns+` from imports
 		where user_id = @owner order by created_at desc, id desc limit @most`,
@@ -55,52 +52,48 @@ func listImports(ctx context.Context, db postgres.DB, owner id.User, most int) (
 	}
 	list := make([]Import, len(stored))
 	for n, s := range stored {
-		if list[n], err = s.open(); err != nil {
+		if list[n], err = s.open(ctx, keyring, owner); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-func findImport(ctx context.Context, db postgres.DB, owner id.User, i id.Import) (Import, error) {
+func findImport(ctx context.Context, db postgres.DB, keyring *envelope.Keys, owner id.User, i id.Import) (Import, error) {
 	s, err := postgres.One[storedImport](ctx, db, `
 		select `+importColumns+` from imports where user_id = @owner and id = @id`,
 		postgres.Args{"owner": owner, "id": i})
 	if err != nil {
 		return Import{}, err
 	}
-	return s.open()
+	return s.open(ctx, keyring, owner)
 }
 
 // takeImport is findImport that keeps others from changing it until tx ends.
-func takeImport(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import) (Import, error) {
+func takeImport(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, i id.Import) (Import, error) {
 	s, err := postgres.One[storedImport](ctx, tx, `
 		select `+importColumns+` from imports where user_id = @owner and id = @id for update`,
 		postgres.Args{"owner": owner, "id": i})
 	if err != nil {
 		return Import{}, err
 	}
-	return s.open()
+	return s.open(ctx, keyring, owner)
 }
 
 // saveImport inserts an import, or updates all that can change about it.
-func saveImport(ctx context.Context, tx pgx.Tx, owner id.User, i Import, sum []byte) error {
-	mapping, err := json.Marshal(i.Mapping)
+func saveImport(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, i Import, sum []byte) error {
+	sealed, err := keyring.Pack(ctx, importRef(owner, i.ID), importWords{i.Filename, i.Mapping, i.Summary})
 	if err != nil {
-		return fmt.Errorf("encode mapping: %w", err)
-	}
-	summary, err := json.Marshal(i.Summary)
-	if err != nil {
-		return fmt.Errorf("encode summary: %w", err)
+		return err
 	}
 	return postgres.Exec(ctx, tx, `
-		insert into imports (id, user_id, account_id, filename, format, sha256, status, mapping, summary, made_account, created_at, applied_at, undone_at)
-		values (@id, @owner, @account, @filename, @format, coalesce(@sum::bytea, ''), @status, @mapping, @summary, @made, @created, @applied, @undone)
-		on conflict (id) do update set account_id = excluded.account_id, status = excluded.status, mapping = excluded.mapping,
-			summary = excluded.summary, made_account = excluded.made_account, applied_at = excluded.applied_at, undone_at = excluded.undone_at
+		insert into imports (id, user_id, account_id, sealed, format, sha256, status, made_account, created_at, applied_at, undone_at)
+		values (@id, @owner, @account, @sealed, @format, coalesce(@sum::bytea, ''), @status, @made, @created, @applied, @undone)
+		on conflict (id) do update set account_id = excluded.account_id, status = excluded.status,
+			sealed = excluded.sealed, made_account = excluded.made_account, applied_at = excluded.applied_at, undone_at = excluded.undone_at
 		where imports.user_id = excluded.user_id`,
-		postgres.Args{"id": i.ID, "owner": owner, "account": i.AccountID, "filename": i.Filename, "format": i.Format, "sum": sum,
-			"status": i.Status, "mapping": mapping, "summary": summary, "made": i.MadeAccount, "created": i.CreatedAt,
+		postgres.Args{"id": i.ID, "owner": owner, "account": i.AccountID, "sealed": sealed, "format": i.Format, "sum": sum,
+			"status": i.Status, "made": i.MadeAccount, "created": i.CreatedAt,
 			"applied": i.AppliedAt, "undone": i.UndoneAt})
 }
 
@@ -114,20 +107,18 @@ func dropOldPreviews(ctx context.Context, tx pgx.Tx, owner id.User, keep int) er
 }
 
 // importRows returns an import's rows in the file's order; most 0 means all.
-func importRows(ctx context.Context, db postgres.DB, owner id.User, i id.Import, most int) ([]ImportRow, error) {
+func importRows(ctx context.Context, db postgres.DB, keyring *envelope.Keys, owner id.User, i id.Import, most int) ([]ImportRow, error) {
 	type stored struct {
-		Ordinal     int
-		ExternalID  string
-		Date        *time.Time
-		Amount      *money.Decimal
-		Currency    money.Currency
-		Description string
-		Detail      json.RawMessage
-		Verdict     Verdict
-		Matches     id.Transaction
+		Ordinal  int
+		Date     *time.Time
+		Amount   *money.Decimal
+		Currency money.Currency
+		Sealed   []byte // lineWords
+		Verdict  Verdict
+		Matches  id.Transaction
 	}
 	list, err := postgres.Many[stored](ctx, db, `
-		select ordinal, external_id, date, amount, currency, description, detail, verdict, matches from import_rows
+		select ordinal, date, amount, currency, sealed, verdict, matches from import_rows
 		where user_id = @owner and import_id = @import order by ordinal limit nullif(@most::int, 0)`,
 		postgres.Args{"owner": owner, "import": i, "most": most})
 	if err != nil {
@@ -135,47 +126,49 @@ func importRows(ctx context.Context, db postgres.DB, owner id.User, i id.Import,
 	}
 	rows := make([]ImportRow, len(list))
 	for n, s := range list {
-		rows[n] = ImportRow{Ordinal: s.Ordinal, ExternalID: s.ExternalID, Date: s.Date, Amount: s.Amount, Currency: s.Currency,
-			Description: s.Description, Verdict: s.Verdict, Matches: s.Matches}
-		if err := json.Unmarshal(s.Detail, &rows[n].detail); err != nil {
+		var w lineWords
+		if err := keyring.Unpack(ctx, lineRef(owner, i, s.Ordinal), s.Sealed, &w); err != nil {
 			return nil, fmt.Errorf("read row: %w", err)
 		}
+		rows[n] = ImportRow{Ordinal: s.Ordinal, ExternalID: w.ExternalID, Date: s.Date, Amount: s.Amount, Currency: s.Currency,
+			Description: w.Description, Verdict: s.Verdict, Matches: s.Matches, detail: w.Detail}
 	}
 	return rows, nil
 }
 
 // saveImportRows replaces an import's rows.
-func saveImportRows(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, rows []ImportRow) error {
+func saveImportRows(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, i id.Import, rows []ImportRow) error {
 	err := postgres.Exec(ctx, tx, `delete from import_rows where user_id = @owner and import_id = @import`,
 		postgres.Args{"owner": owner, "import": i})
 	if err != nil {
 		return err
 	}
 	var c struct {
-		ordinals                                         []int
-		ids, currencies, descriptions, details, verdicts []string
-		days                                             []*time.Time
-		amounts                                          []*money.Decimal
-		matches                                          []id.Transaction
+		ordinals             []int
+		currencies, verdicts []string
+		sealed               [][]byte
+		days                 []*time.Time
+		amounts              []*money.Decimal
+		matches              []id.Transaction
 	}
 	for _, r := range rows {
-		detail, err := json.Marshal(r.detail)
+		sealed, err := keyring.Pack(ctx, lineRef(owner, i, r.Ordinal), lineWords{r.ExternalID, r.Description, r.detail})
 		if err != nil {
-			return fmt.Errorf("encode row: %w", err)
+			return err
 		}
-		c.ordinals, c.ids, c.currencies = append(c.ordinals, r.Ordinal), append(c.ids, r.ExternalID), append(c.currencies, string(r.Currency))
-		c.descriptions, c.details, c.verdicts = append(c.descriptions, r.Description), append(c.details, string(detail)), append(c.verdicts, string(r.Verdict))
+		c.ordinals, c.currencies = append(c.ordinals, r.Ordinal), append(c.currencies, string(r.Currency))
+		c.sealed, c.verdicts = append(c.sealed, sealed), append(c.verdicts, string(r.Verdict))
 		c.days, c.amounts, c.matches = append(c.days, r.Date), append(c.amounts, r.Amount), append(c.matches, r.Matches)
 	}
 	// Not by COPY, which Postgres refuses where there are policies.
 	return postgres.Exec(ctx, tx, `
-		insert into import_rows (import_id, user_id, ordinal, external_id, date, amount, currency, description, detail, verdict, matches)
-		select @import::uuid, @owner::uuid, t.ordinal, t.external_id, t.date, t.amount, t.currency, t.description, t.detail, t.verdict, t.matches
-		from unnest(@ordinals::int[], @ids::text[], @days::date[], @amounts::numeric[], @currencies::text[], @descriptions::text[],
-				@details::jsonb[], @verdicts::text[], @matches::uuid[])
-			as t (ordinal, external_id, date, amount, currency, description, detail, verdict, matches)`,
-		postgres.Args{"import": i, "owner": owner, "ordinals": c.ordinals, "ids": c.ids, "days": c.days, "amounts": c.amounts,
-			"currencies": c.currencies, "descriptions": c.descriptions, "details": c.details, "verdicts": c.verdicts, "matches": c.matches})
+		insert into import_rows (import_id, user_id, ordinal, date, amount, currency, sealed, verdict, matches)
+		select @import::uuid, @owner::uuid, t.ordinal, t.date, t.amount, t.currency, t.sealed, t.verdict, t.matches
+		from unnest(@ordinals::int[], @days::date[], @amounts::numeric[], @currencies::text[],
+				@sealed::bytea[], @verdicts::text[], @matches::uuid[])
+			as t (ordinal, date, amount, currency, sealed, verdict, matches)`,
+		postgres.Args{"import": i, "owner": owner, "ordinals": c.ordinals, "days": c.days, "amounts": c.amounts,
+			"currencies": c.currencies, "sealed": c.sealed, "verdicts": c.verdicts, "matches": c.matches})
 }
 
 // knownAround reads what rows may duplicate: whatever has one of their keys, and
@@ -191,34 +184,40 @@ func knownAround(ctx context.Context, db postgres.DB, owner id.User, account id.
 
 // addImported makes transactions of rows, or brings back those that an undone
 // import had brought, with what people wrote on them.
-func addImported(ctx context.Context, tx pgx.Tx, owner id.User, i id.Import, account id.Account, rows []ImportRow, now time.Time) (int64, error) {
+func addImported(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, i id.Import, account id.Account, rows []ImportRow, now time.Time) (int64, error) {
 	var c struct {
-		ids                                                          []id.Transaction
-		keys, currencies, descriptions, merchants, categories, kinds []string
-		amounts                                                      []money.Decimal
-		days                                                         []time.Time
-		dups                                                         []id.Transaction
+		ids                                 []id.Transaction
+		keys, currencies, categories, kinds []string
+		sealed                              [][]byte
+		amounts                             []money.Decimal
+		days                                []time.Time
+		dups                                []id.Transaction
 	}
 	for _, r := range rows {
-		c.ids, c.keys = append(c.ids, id.New[id.Transaction]()), append(c.keys, r.ExternalID)
+		fresh := id.New[id.Transaction]()
+		sealed, err := keyring.Pack(ctx, wordsRef(owner, fresh), Words{Description: r.Description, Merchant: cut(r.detail.Name, maxShortText)})
+		if err != nil {
+			return 0, err
+		}
+		c.ids, c.keys = append(c.ids, fresh), append(c.keys, r.ExternalID)
 		c.amounts, c.currencies, c.days = append(c.amounts, *r.Amount), append(c.currencies, string(r.Currency)), append(c.days, *r.Date)
-		c.descriptions, c.merchants = append(c.descriptions, r.Description), append(c.merchants, cut(r.detail.Name, maxShortText))
+		c.sealed = append(c.sealed, sealed)
 		c.categories, c.kinds = append(c.categories, cut(r.detail.Category, maxCategoryText)), append(c.kinds, kinds[r.detail.Type])
 		c.dups = append(c.dups, r.Matches)
 	}
 	return postgres.Touch(ctx, tx, `
-		insert into transactions (id, user_id, account_id, import_id, import_key, source, status, amount, currency, date, description,
-			merchant, category, kind, maybe_dup_of, created_at, updated_at)
-		select t.id, @owner::uuid, @account::uuid, @import::uuid, t.import_key, 'import', 'posted', t.amount, t.currency, t.date, t.description,
-			t.merchant, t.category, t.kind, t.maybe_dup_of, @now::timestamptz, @now
-		from unnest(@ids::uuid[], @keys::text[], @amounts::numeric[], @currencies::text[], @days::date[], @descriptions::text[],
-				@merchants::text[], @categories::text[], @kinds::text[], @dups::uuid[])
-			as t (id, import_key, amount, currency, date, description, merchant, category, kind, maybe_dup_of)
+		insert into transactions (id, user_id, account_id, import_id, import_key, source, status, amount, currency, date, sealed,
+			category, kind, maybe_dup_of, created_at, updated_at)
+		select t.id, @owner::uuid, @account::uuid, @import::uuid, t.import_key, 'import', 'posted', t.amount, t.currency, t.date, t.sealed,
+			t.category, t.kind, t.maybe_dup_of, @now::timestamptz, @now
+		from unnest(@ids::uuid[], @keys::text[], @amounts::numeric[], @currencies::text[], @days::date[], @sealed::bytea[],
+				@categories::text[], @kinds::text[], @dups::uuid[])
+			as t (id, import_key, amount, currency, date, sealed, category, kind, maybe_dup_of)
 		on conflict (account_id, import_key) where import_key is not null
 		do update set import_id = excluded.import_id, deleted_at = null, deleted_by = null, maybe_dup_of = excluded.maybe_dup_of, updated_at = excluded.updated_at
 		where transactions.user_id = excluded.user_id and transactions.deleted_by = 'import'`,
 		postgres.Args{"owner": owner, "account": account, "import": i, "now": now, "ids": c.ids, "keys": c.keys, "amounts": c.amounts,
-			"currencies": c.currencies, "days": c.days, "descriptions": c.descriptions, "merchants": c.merchants,
+			"currencies": c.currencies, "days": c.days, "sealed": c.sealed,
 			"categories": c.categories, "kinds": c.kinds, "dups": c.dups})
 }
 
@@ -260,20 +259,25 @@ func othersIn(ctx context.Context, tx pgx.Tx, owner id.User, account id.Account,
 		postgres.Args{"owner": owner, "account": account, "import": i})
 }
 
+// remembered is how many CSV files back a mapping is looked for.
+const remembered = 100
+
 // lastMapping returns how the person last mapped a file with the same columns,
 // and into which account it went.
-func lastMapping(ctx context.Context, db postgres.DB, owner id.User, columns []string) (Import, error) {
-	asked, err := json.Marshal(columns)
-	if err != nil {
-		return Import{}, fmt.Errorf("encode columns: %w", err)
-	}
-	s, err := postgres.One[storedImport](ctx, db, `
+func lastMapping(ctx context.Context, db postgres.DB, keyring *envelope.Keys, owner id.User, columns []string) (Import, error) {
+	stored, err := postgres.Many[storedImport](ctx, db, `
 		select `+importColumns+` from imports
-		where user_id = @owner and format = 'csv' and status = 'applied' and summary->'columns' = @columns::jsonb
-		order by applied_at desc limit 1`,
-		postgres.Args{"owner": owner, "columns": asked})
+		where user_id = @owner and format = 'csv' and status = 'applied'
+		order by applied_at desc limit @most`,
+		postgres.Args{"owner": owner, "most": remembered})
 	if err != nil {
 		return Import{}, err
 	}
-	return s.open()
+	for _, s := range stored {
+		i, err := s.open(ctx, keyring, owner)
+		if err != nil || slices.Equal(i.Summary.Columns, columns) {
+			return i, err
+		}
+	}
+	return Import{}, fault.ErrNotFound
 }

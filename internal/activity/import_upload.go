@@ -12,6 +12,7 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/audit"
+	"flint/internal/envelope"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/money"
@@ -70,13 +71,13 @@ func (s *Service) Bring(ctx context.Context, actor access.Actor, u Upload) (Impo
 
 // keep stores a new import with its rows.
 func (s *Service) keep(ctx context.Context, tx pgx.Tx, actor access.Actor, i *Import, a portfolio.Account, sum []byte, now time.Time) error {
-	if err := i.judge(ctx, tx, actor.User, a.Currency); err != nil {
+	if err := i.judge(ctx, tx, s.cfg.Keys, actor.User, a.Currency); err != nil {
 		return err
 	}
-	if err := saveImport(ctx, tx, actor.User, *i, sum); err != nil {
+	if err := saveImport(ctx, tx, s.cfg.Keys, actor.User, *i, sum); err != nil {
 		return err
 	}
-	if err := saveImportRows(ctx, tx, actor.User, i.ID, i.Rows); err != nil {
+	if err := saveImportRows(ctx, tx, s.cfg.Keys, actor.User, i.ID, i.Rows); err != nil {
 		return err
 	}
 	err := audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Subject: actor.User, Verb: "import.bring", Object: i.ID.String(),
@@ -89,7 +90,7 @@ func (s *Service) keep(ctx context.Context, tx pgx.Tx, actor access.Actor, i *Im
 
 // judge compares the import's rows with what its account holds. Without an
 // account nothing can be a duplicate, except within the file.
-func (i *Import) judge(ctx context.Context, db postgres.DB, owner id.User, currency money.Currency) error {
+func (i *Import) judge(ctx context.Context, db postgres.DB, keyring *envelope.Keys, owner id.User, currency money.Currency) error {
 	var there []known
 	if !i.AccountID.IsZero() {
 		var first, last time.Time
@@ -109,7 +110,7 @@ func (i *Import) judge(ctx context.Context, db postgres.DB, owner id.User, curre
 	} else if currency == "" {
 		currency = i.currency()
 	}
-	judge(i.Rows, currency, there)
+	judge(i.Rows, currency, there, keyingFor(keyring, owner))
 	i.Summary.tally(i.Rows)
 	return nil
 }
@@ -172,7 +173,7 @@ func (s *Service) draftTable(ctx context.Context, owner id.User, i Import, t sta
 	i.ID = id.New[id.Import]()
 	i.Summary.Columns = t.Columns
 	var m statement.Mapping
-	switch earlier, err := lastMapping(ctx, s.cfg.Pool, owner, t.Columns); {
+	switch earlier, err := lastMapping(ctx, s.cfg.Pool, s.cfg.Keys, owner, t.Columns); {
 	case given != nil:
 		if m, err = given.mapping(t); err != nil {
 			return i, err

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"flint/internal/id"
@@ -25,15 +24,16 @@ type Transaction struct {
 	Amount      money.Decimal
 	Currency    money.Currency
 	Date        time.Time
-	Description string
-	Merchant    string
+	Description string `db:"-"` // this, the merchant and the note are in Sealed
+	Merchant    string `db:"-"`
 	Category    string
-	Note        string
+	Note        string `db:"-"`
 	Kind        string
 	Symbol      string
 	Quantity    *money.Decimal
 	Price       *money.Decimal
 	Fee         *money.Decimal
+	Sealed      []byte
 	MaybeDupOf  id.Transaction // zero, or another visible transaction
 }
 
@@ -69,7 +69,13 @@ func (s *Service) List(ctx context.Context, owner id.User, f Filter, cursor stri
 			return Page{}, err
 		}
 	}
+	if f.Text != "" {
+		return s.search(ctx, owner, f, after, cursor == "", limit)
+	}
 	rows, err := list(ctx, s.cfg.Pool, owner, f, after, limit+1)
+	if err == nil {
+		err = s.open(ctx, owner, rows)
+	}
 	if err != nil {
 		return Page{}, fmt.Errorf("list transactions: %w", err)
 	}
@@ -96,7 +102,22 @@ func (s *Service) Find(ctx context.Context, owner id.User, t id.Transaction) (Tr
 	if err != nil {
 		return Transaction{}, unknown(err)
 	}
-	return found, nil
+	rows := []Transaction{found}
+	err = s.open(ctx, owner, rows)
+	return rows[0], err
+}
+
+// open fills in what is sealed of rows.
+func (s *Service) open(ctx context.Context, owner id.User, rows []Transaction) error {
+	for i := range rows {
+		t := &rows[i]
+		w, err := OpenWords(ctx, s.cfg.Keys, owner, t.ID, t.Sealed)
+		if err != nil {
+			return fmt.Errorf("transaction %s: %w", t.ID, err)
+		}
+		t.Description, t.Merchant, t.Note = w.Description, w.Merchant, w.Note
+	}
+	return nil
 }
 
 // mark is where a page ends: the key of its last row.
@@ -168,7 +189,7 @@ func find(ctx context.Context, db postgres.DB, owner id.User, t id.Transaction) 
 		postgres.Args{"owner": owner, "id": t})
 }
 
-const columns = `t.id, t.account_id, t.source, t.status, t.amount, t.currency, t.date, t.description, t.merchant, t.category, t.note, t.kind,
+const columns = `t.id, t.account_id, t.source, t.status, t.amount, t.currency, t.date, t.sealed, t.category, t.kind,
 	t.symbol, t.quantity, t.price, t.fee,
 	(select d.id from transactions d where d.user_id = t.user_id and d.id = t.maybe_dup_of and d.deleted_at is null) as maybe_dup_of`
 
@@ -176,20 +197,16 @@ const filterSQL = `t.user_id = @owner and t.deleted_at is null
 	and (@account::uuid is null or t.account_id = @account)
 	and (@from::date is null or t.date >= @from) and (@to::date is null or t.date <= @to)
 	and (@category::text is null or t.category = @category) and (@status::text is null or t.status = @status)
-	and (@text::text is null or t.description ilike @text or t.merchant ilike @text or t.note ilike @text or t.symbol ilike @text)
 	and exists (select 1 from accounts a where a.user_id = t.user_id and a.id = t.account_id and a.deleted_at is null)`
 
 func filterArgs(owner id.User, f Filter) postgres.Args {
-	args := postgres.Args{"owner": owner, "account": f.Account, "from": nil, "to": nil, "text": nil,
+	args := postgres.Args{"owner": owner, "account": f.Account, "from": nil, "to": nil,
 		"category": optional(f.Category), "status": optional(string(f.Status))}
 	if !f.From.IsZero() {
 		args["from"] = f.From
 	}
 	if !f.To.IsZero() {
 		args["to"] = f.To
-	}
-	if f.Text != "" {
-		args["text"] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Text) + "%"
 	}
 	return args
 }

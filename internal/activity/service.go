@@ -21,16 +21,19 @@ import (
 // Config is what a Service needs.
 type Config struct {
 	Pool      *pgxpool.Pool
-	Keys      *envelope.Keys // signs the cursors of pages
+	Keys      *envelope.Keys // seal what says where money went, and sign the cursors of pages
 	Portfolio *portfolio.Service
 	Now       func() time.Time
 }
 
 // Service keeps transactions.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg   Config
+	reach reach // of a search
+}
 
 // New returns a Service.
-func New(cfg Config) *Service { return &Service{cfg} }
+func New(cfg Config) *Service { return &Service{cfg, searchReach} }
 
 // Edit is what a person writes on a transaction; nil leaves a field as it is.
 // What is written is locked: no provider changes it again.
@@ -43,7 +46,7 @@ type Edit struct {
 func (s *Service) Edit(ctx context.Context, actor access.Actor, t id.Transaction, e Edit) (Transaction, error) {
 	now := s.cfg.Now()
 	err := postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		account, err := edit(ctx, tx, actor.User, t, e, now)
+		account, err := edit(ctx, tx, s.cfg.Keys, actor.User, t, e, now)
 		if err != nil {
 			return unknown(err)
 		}
@@ -141,11 +144,11 @@ type Want struct {
 // Load returns what the mirror and people's rows hold around the windows. The
 // rows stay locked until tx ends, so that a person's edit comes before or after.
 func (s *Service) Load(ctx context.Context, tx pgx.Tx, owner id.User, wants []Want) ([]Mirrored, []Row, error) {
-	mirror, err := mirrorAround(ctx, tx, owner, wants)
+	mirror, err := mirrorAround(ctx, tx, s.cfg.Keys, owner, wants)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read mirror: %w", err)
 	}
-	rows, err := rowsAround(ctx, tx, owner, wants, mirror)
+	rows, err := rowsAround(ctx, tx, s.cfg.Keys, owner, wants, mirror)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read transactions: %w", err)
 	}
@@ -155,10 +158,10 @@ func (s *Service) Load(ctx context.Context, tx pgx.Tx, owner id.User, wants []Wa
 // Save stores new and changed records and rows, whole, in two statements. What
 // people wrote isn't touched.
 func (s *Service) Save(ctx context.Context, tx pgx.Tx, owner id.User, mirror []Mirrored, rows []Row, now time.Time) error {
-	if err := saveMirror(ctx, tx, owner, mirror, now); err != nil {
+	if err := saveMirror(ctx, tx, s.cfg.Keys, owner, mirror, now); err != nil {
 		return fmt.Errorf("save mirror: %w", err)
 	}
-	if err := saveRows(ctx, tx, owner, rows, now); err != nil {
+	if err := saveRows(ctx, tx, s.cfg.Keys, owner, rows, now); err != nil {
 		return fmt.Errorf("save transactions: %w", err)
 	}
 	told := map[id.Account]bool{}

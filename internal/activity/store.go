@@ -2,12 +2,14 @@ package activity
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/envelope"
 	"flint/internal/id"
 	"flint/internal/money"
 	"flint/internal/platform/postgres"
@@ -15,31 +17,30 @@ import (
 
 // storedRow is a Row as its columns are.
 type storedRow struct {
-	ID          id.Transaction
-	AccountID   id.Account
-	PendingPtx  *string
-	PostedPtx   *string
-	Source      Source
-	Status      Status
-	Amount      money.Decimal
-	Currency    money.Currency
-	Date        time.Time
-	Description string
-	Merchant    string
-	Category    string
-	Kind        string
-	Symbol      string
-	Quantity    *money.Decimal
-	Price       *money.Decimal
-	Fee         *money.Decimal
-	Locked      []string
-	MaybeDupOf  id.Transaction
-	DeletedBy   *string
+	ID         id.Transaction
+	AccountID  id.Account
+	PendingPtx *string
+	PostedPtx  *string
+	Source     Source
+	Status     Status
+	Amount     money.Decimal
+	Currency   money.Currency
+	Date       time.Time
+	Sealed     []byte // Words
+	Category   string
+	Kind       string
+	Symbol     string
+	Quantity   *money.Decimal
+	Price      *money.Decimal
+	Fee        *money.Decimal
+	Locked     []string
+	MaybeDupOf id.Transaction
+	DeletedBy  *string
 }
 
 // rowsAround reads and locks every row that rests on mirror, and the rows in the
 // windows that no provider has claimed.
-func rowsAround(ctx context.Context, tx pgx.Tx, owner id.User, wants []Want, mirror []Mirrored) ([]Row, error) {
+func rowsAround(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, wants []Want, mirror []Mirrored) ([]Row, error) {
 	var of, keysOf []id.Account
 	var from []time.Time
 	var keys []string
@@ -55,7 +56,7 @@ func rowsAround(ctx context.Context, tx pgx.Tx, owner id.User, wants []Want, mir
 		), keys as (
 			select account_id, key from unnest(@keys_of::uuid[], @keys::text[]) as k (account_id, key)
 		)
-		select id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, description, merchant, category, kind,
+		select id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, sealed, category, kind,
 			symbol, quantity, price, fee, locked, maybe_dup_of, deleted_by
 		from transactions
 		where user_id = @owner and id in (
@@ -73,8 +74,12 @@ func rowsAround(ctx context.Context, tx pgx.Tx, owner id.User, wants []Want, mir
 	}
 	rows := make([]Row, len(stored))
 	for i, s := range stored {
+		w, err := OpenWords(ctx, keyring, owner, s.ID, s.Sealed)
+		if err != nil {
+			return nil, fmt.Errorf("transaction %s: %w", s.ID, err)
+		}
 		r := Row{ID: s.ID, Account: s.AccountID, Source: s.Source, Status: s.Status, Amount: s.Amount, Currency: s.Currency, Date: s.Date,
-			Locked: s.Locked, MaybeDupOf: s.MaybeDupOf, Details: Details{Description: s.Description, Merchant: s.Merchant,
+			Note: w.Note, Locked: s.Locked, MaybeDupOf: s.MaybeDupOf, Details: Details{Description: w.Description, Merchant: w.Merchant,
 				Category: s.Category, Kind: s.Kind, Symbol: s.Symbol, Quantity: s.Quantity, Price: s.Price, Fee: s.Fee}}
 		r.PendingKey, r.PostedKey, r.DeletedBy = text(s.PendingPtx), text(s.PostedPtx), Deleter(text(s.DeletedBy))
 		rows[i] = r
@@ -82,45 +87,50 @@ func rowsAround(ctx context.Context, tx pgx.Tx, owner id.User, wants []Want, mir
 	return rows, nil
 }
 
-// saveRows inserts or updates rows. A locked field keeps what stands there, also
-// if the lock came after the row was read.
-func saveRows(ctx context.Context, tx pgx.Tx, owner id.User, rows []Row, now time.Time) error {
+// saveRows inserts or updates rows. What is sealed is written whole: rows that were
+// there have been locked since they were read (rowsAround), so what a person has
+// written on them is in them.
+func saveRows(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, rows []Row, now time.Time) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	var c struct {
-		ids                                                                       []id.Transaction
-		of                                                                        []id.Account
-		pending, posted, deleted                                                  []*string
-		sources, states, currencies, descriptions, merchants, categories, k, symb []string
-		amounts                                                                   []money.Decimal
-		days                                                                      []time.Time
-		quantities, prices, fees                                                  []*money.Decimal
-		dups                                                                      []id.Transaction
+		ids                                              []id.Transaction
+		of                                               []id.Account
+		pending, posted, deleted                         []*string
+		sources, states, currencies, categories, k, symb []string
+		sealed                                           [][]byte
+		amounts                                          []money.Decimal
+		days                                             []time.Time
+		quantities, prices, fees                         []*money.Decimal
+		dups                                             []id.Transaction
 	}
 	for _, r := range rows {
 		c.ids, c.of = append(c.ids, r.ID), append(c.of, r.Account)
 		c.pending, c.posted = append(c.pending, optional(r.PendingKey)), append(c.posted, optional(r.PostedKey))
 		c.deleted, c.dups = append(c.deleted, optional(string(r.DeletedBy))), append(c.dups, r.MaybeDupOf)
 		c.sources, c.states, c.currencies = append(c.sources, string(r.Source)), append(c.states, string(r.Status)), append(c.currencies, string(r.Currency))
-		c.descriptions, c.merchants, c.categories = append(c.descriptions, r.Description), append(c.merchants, r.Merchant), append(c.categories, r.Category)
+		sealed, err := keyring.Pack(ctx, wordsRef(owner, r.ID), Words{r.Description, r.Merchant, r.Note})
+		if err != nil {
+			return err
+		}
+		c.sealed, c.categories = append(c.sealed, sealed), append(c.categories, r.Category)
 		c.k, c.symb, c.amounts, c.days = append(c.k, r.Kind), append(c.symb, r.Symbol), append(c.amounts, r.Amount), append(c.days, r.Date)
 		c.quantities, c.prices, c.fees = append(c.quantities, r.Quantity), append(c.prices, r.Price), append(c.fees, r.Fee)
 	}
 	return postgres.Exec(ctx, tx, `
-		insert into transactions (id, user_id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, description,
-			merchant, category, kind, symbol, quantity, price, fee, maybe_dup_of, created_at, updated_at, deleted_at, deleted_by)
-		select t.id, @owner::uuid, t.account_id, t.pending_ptx, t.posted_ptx, t.source, t.status, t.amount, t.currency, t.date, t.description,
-			t.merchant, t.category, t.kind, t.symbol, t.quantity, t.price, t.fee, t.maybe_dup_of, @now::timestamptz, @now,
+		insert into transactions (id, user_id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, sealed,
+			category, kind, symbol, quantity, price, fee, maybe_dup_of, created_at, updated_at, deleted_at, deleted_by)
+		select t.id, @owner::uuid, t.account_id, t.pending_ptx, t.posted_ptx, t.source, t.status, t.amount, t.currency, t.date, t.sealed,
+			t.category, t.kind, t.symbol, t.quantity, t.price, t.fee, t.maybe_dup_of, @now::timestamptz, @now,
 			case when t.deleted_by is not null then @now end, t.deleted_by
 		from unnest(@ids::uuid[], @accounts::uuid[], @pending::text[], @posted::text[], @sources::text[], @states::text[], @amounts::numeric[],
-				@currencies::text[], @days::date[], @descriptions::text[], @merchants::text[], @categories::text[], @kinds::text[],
+				@currencies::text[], @days::date[], @sealed::bytea[], @categories::text[], @kinds::text[],
 				@symbols::text[], @quantities::numeric[], @prices::numeric[], @fees::numeric[], @dups::uuid[], @deleted::text[])
-			as t (id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, description, merchant, category, kind,
+			as t (id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, sealed, category, kind,
 				symbol, quantity, price, fee, maybe_dup_of, deleted_by)
 		on conflict (id) do update set pending_ptx = excluded.pending_ptx, posted_ptx = excluded.posted_ptx, status = excluded.status,
-			amount = excluded.amount, currency = excluded.currency, date = excluded.date, description = excluded.description,
-			merchant = case when 'merchant' = any(transactions.locked) then transactions.merchant else excluded.merchant end,
+			amount = excluded.amount, currency = excluded.currency, date = excluded.date, sealed = excluded.sealed,
 			category = case when 'category' = any(transactions.locked) then transactions.category else excluded.category end,
 			kind = excluded.kind, symbol = excluded.symbol, quantity = excluded.quantity, price = excluded.price, fee = excluded.fee,
 			maybe_dup_of = excluded.maybe_dup_of, updated_at = excluded.updated_at,
@@ -129,27 +139,45 @@ func saveRows(ctx context.Context, tx pgx.Tx, owner id.User, rows []Row, now tim
 		where transactions.user_id = excluded.user_id`,
 		postgres.Args{"owner": owner, "now": now, "ids": c.ids, "accounts": c.of, "pending": c.pending, "posted": c.posted,
 			"sources": c.sources, "states": c.states, "amounts": c.amounts, "currencies": c.currencies, "days": c.days,
-			"descriptions": c.descriptions, "merchants": c.merchants, "categories": c.categories, "kinds": c.k, "symbols": c.symb,
+			"sealed": c.sealed, "categories": c.categories, "kinds": c.k, "symbols": c.symb,
 			"quantities": c.quantities, "prices": c.prices, "fees": c.fees, "dups": c.dups, "deleted": c.deleted})
 }
 
-// edit writes a person's fields, locks them, and returns the account.
-func edit(ctx context.Context, tx pgx.Tx, owner id.User, t id.Transaction, e Edit, now time.Time) (id.Account, error) {
+// edit writes a person's fields, locks them, and returns the account. A sync, which
+// locks the row too, comes before or after.
+func edit(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, t id.Transaction, e Edit, now time.Time) (id.Account, error) {
+	sealed, err := postgres.Scalar[[]byte](ctx, tx, `
+		select sealed from transactions where user_id = @owner and id = @id and deleted_at is null for update`,
+		postgres.Args{"owner": owner, "id": t})
+	if err != nil {
+		return id.Account{}, err
+	}
+	w, err := OpenWords(ctx, keyring, owner, t, sealed)
+	if err != nil {
+		return id.Account{}, err
+	}
+	var fields []string
+	source := map[string]string{}
+	for _, f := range []struct {
+		name string
+		was  *string
+		is   *string
+	}{{FieldMerchant, &w.Merchant, e.Merchant}, {FieldCategory, new(string), e.Category}, {FieldNote, &w.Note, e.Note}} {
+		if f.is != nil {
+			*f.was, source[f.name] = *f.is, "user"
+			fields = append(fields, f.name)
+		}
+	}
+	if sealed, err = keyring.Pack(ctx, wordsRef(owner, t), w); err != nil {
+		return id.Account{}, err
+	}
 	return postgres.Scalar[id.Account](ctx, tx, `
-		update transactions set
-			merchant = coalesce(@merchant::text, merchant), category = coalesce(@category::text, category), note = coalesce(@note::text, note),
-			locked = (select coalesce(array_agg(distinct f order by f), '{}') from unnest(locked
-				|| case when @merchant is null then '{}'::text[] else array['merchant'] end
-				|| case when @category is null then '{}'::text[] else array['category'] end
-				|| case when @note is null then '{}'::text[] else array['note'] end) f),
-			field_source = field_source
-				|| case when @merchant is null then '{}'::jsonb else '{"merchant": "user"}' end
-				|| case when @category is null then '{}'::jsonb else '{"category": "user"}' end
-				|| case when @note is null then '{}'::jsonb else '{"note": "user"}' end,
-			updated_at = @now
+		update transactions set sealed = @sealed, category = coalesce(@category::text, category),
+			locked = (select coalesce(array_agg(distinct f order by f), '{}') from unnest(locked || @fields::text[]) f),
+			field_source = field_source || @source::jsonb, updated_at = @now
 		where user_id = @owner and id = @id and deleted_at is null
 		returning account_id`,
-		postgres.Args{"owner": owner, "id": t, "merchant": e.Merchant, "category": e.Category, "note": e.Note, "now": now})
+		postgres.Args{"owner": owner, "id": t, "sealed": sealed, "category": e.Category, "fields": fields, "source": source, "now": now})
 }
 
 // bury deletes a row in a person's name and returns its account.

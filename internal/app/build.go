@@ -205,7 +205,7 @@ func (a *App) guard(g ground) (err error) {
 
 // property makes what knows what somebody owns, and keeps it up to date.
 func (a *App) property(g ground) {
-	a.wealth = portfolio.New(portfolio.Config{Pool: g.pool, Now: g.now})
+	a.wealth = portfolio.New(portfolio.Config{Pool: g.pool, Keys: g.keys, Now: g.now})
 	a.Rates = market.New(market.Config{
 		Pool: g.pool, Source: g.far.rates(), Now: g.now, Log: g.log,
 		Changed: func(ctx context.Context, tx pgx.Tx) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/access"
+	"flint/internal/activity"
 	"flint/internal/apikey"
 	"flint/internal/audit"
 	"flint/internal/audit/tlog"
@@ -21,6 +22,7 @@ import (
 	"flint/internal/mfa"
 	"flint/internal/platform/aws"
 	"flint/internal/platform/vault"
+	"flint/internal/portfolio"
 	"flint/internal/risk"
 	"flint/internal/rotation"
 	"flint/internal/session"
@@ -105,7 +107,9 @@ func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Ke
 // inherited are all columns that older versions of Flint left in clear.
 func inherited() []envelope.Inherited {
 	var all []envelope.Inherited
-	for _, list := range [][]envelope.Inherited{identity.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited(), risk.Inherited()} {
+	for _, list := range [][]envelope.Inherited{
+		identity.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited(), risk.Inherited(), portfolio.Inherited(), activity.Inherited(),
+	} {
 		all = append(all, list...)
 	}
 	return all
@@ -140,6 +144,7 @@ func SealedPlaces() []envelope.Place {
 	var all []envelope.Place
 	for _, places := range [][]envelope.Place{
 		identity.Places(), apikey.Places(), risk.Places(), connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
+		portfolio.Places(), activity.Places(),
 	} {
 		all = append(all, places...)
 	}

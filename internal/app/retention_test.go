@@ -25,15 +25,15 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 		user := h.find(p.email).ID
 		users[who] = user
 		account := p.rows(`
-			insert into accounts (id, user_id, name, institution_name, kind, currency, opening_balance, created_at, updated_at)
-			values (gen_random_uuid(), $1::uuid, 'old', 'Bank', 'bank', 'USD', 100, now(), now()) returning id::text`, user.String())[0]
+			insert into accounts (id, user_id, kind, subtype, currency, opening_balance, created_at, updated_at)
+			values (gen_random_uuid(), $1::uuid, 'bank', 'old', 'USD', 100, now(), now()) returning id::text`, user.String())[0]
 		for _, days := range []int{1, 7*365 - 1, 7*365 + 1, 9 * 365} {
 			p.rows(`
-				insert into transactions (id, user_id, account_id, source, status, amount, currency, date, description, created_at, updated_at)
-				values (gen_random_uuid(), $1::uuid, $2::uuid, 'manual', 'posted', 5, 'USD', current_date - $3::int, 'x', now(), now()) returning id::text`, user.String(), account, days)
+				insert into transactions (id, user_id, account_id, source, status, amount, currency, date, created_at, updated_at)
+				values (gen_random_uuid(), $1::uuid, $2::uuid, 'manual', 'posted', 5, 'USD', current_date - $3::int, now(), now()) returning id::text`, user.String(), account, days)
 			p.rows(`
-				insert into provider_transactions (account_id, provider_id, user_id, status, amount, currency, date, description, first_seen, last_seen)
-				values ($2::uuid, $3::int::text, $1::uuid, 'posted', 5, 'USD', current_date - $3::int, 'x', now(), now()) returning provider_id`, user.String(), account, days)
+				insert into provider_transactions (account_id, provider_id, user_id, status, amount, currency, date, first_seen, last_seen)
+				values ($2::uuid, $3::int::text, $1::uuid, 'posted', 5, 'USD', current_date - $3::int, now(), now()) returning provider_id`, user.String(), account, days)
 		}
 	}
 	if err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); err != nil {
@@ -70,7 +70,7 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 	if r.Removed != 2 || r.Over != 2 || r.Held != 2 || r.Total != 6 {
 		t.Errorf("the report says %+v", r)
 	}
-	if opening := h.rows(`select opening_balance::text from accounts where user_id = $1::uuid and name = 'old'`, users["free"].String())[0]; opening != "110.00000000" {
+	if opening := h.rows(`select opening_balance::text from accounts where user_id = $1::uuid and subtype = 'old'`, users["free"].String())[0]; opening != "110.00000000" {
 		t.Errorf("the account began with %s", opening)
 	}
 	if err := h.app.Privacy.Release(t.Context(), operator, users["held"], "it is over"); err != nil {

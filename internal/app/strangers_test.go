@@ -155,10 +155,10 @@ func (m household) snapshot() []string {
 	m.t.Helper()
 	return m.rows(`
 		with me as (select id from users where id = $1::uuid)
-		select concat_ws(' ', a.id, a.nickname, a.hidden, a.deleted_at, a.status) as s from accounts a, me where a.user_id = me.id
+		select concat_ws(' ', a.id, a.sealed, a.hidden, a.deleted_at, a.status) as s from accounts a, me where a.user_id = me.id
 		union all select concat_ws(' ', c.id, c.status, c.deleted_at) from connections c, me where c.user_id = me.id
-		union all select concat_ws(' ', t.id, t.note, t.category, t.merchant, t.deleted_at) from transactions t, me where t.user_id = me.id
-		union all select concat_ws(' ', i.id, i.status, i.mapping) from imports i, me where i.user_id = me.id
+		union all select concat_ws(' ', t.id, t.sealed, t.category, t.deleted_at) from transactions t, me where t.user_id = me.id
+		union all select concat_ws(' ', i.id, i.status, i.sealed) from imports i, me where i.user_id = me.id
 		union all select concat_ws(' ', k.id, k.sealed) from passkeys k, me where k.user_id = me.id
 		union all select concat_ws(' ', k.id, k.revoked_at) from api_keys k, me where k.user_id = me.id
 		union all select concat_ws(' ', s.id, s.revoked_at) from sessions s, me where s.user_id = me.id

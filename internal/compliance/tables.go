@@ -71,19 +71,21 @@ func connections(ctx context.Context, db postgres.DB, owner id.User) ([]string, 
 }
 
 func accounts(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, connection_id, name, nickname, institution_name, kind, subtype, currency, mask, status, balance, available,
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, connection_id, kind, subtype, currency, status, balance, available,
 			       credit_limit, balance_as_of, hidden, created_at, deleted_at
-			from accounts where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+			from accounts where user_id = @owner) x join accounts using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "accounts.sealed", rows, `{"name":null,"nickname":null,"institution_name":null,"mask":null}`, err)
 }
 
 func transactions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, account_id, date, status, amount, currency, description, merchant, category, note, kind, symbol, quantity,
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, account_id, date, status, amount, currency, category, kind, symbol, quantity,
 			       price, fee, source, created_at, deleted_at
-			from transactions where user_id = @owner order by date, id) x`, postgres.Args{"owner": owner})
+			from transactions where user_id = @owner) x join transactions using (id) order by x.date, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "transactions.sealed", rows, `{"description":null,"merchant":null,"note":null}`, err)
 }
 
 func holdings(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
@@ -117,10 +119,11 @@ func netWorth(ctx context.Context, db postgres.DB, owner id.User) ([]string, err
 }
 
 func imports(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
-	return postgres.Many[string](ctx, db, `
-		select row_to_json(x)::text from (
-			select id, account_id, filename, format, status, created_at, applied_at, undone_at
-			from imports where user_id = @owner order by created_at, id) x`, postgres.Args{"owner": owner})
+	rows, err := postgres.Many[part](ctx, db, `
+		select x.id::text, row_to_json(x)::text as clear, sealed from (
+			select id, account_id, format, status, created_at, applied_at, undone_at
+			from imports where user_id = @owner) x join imports using (id) order by x.created_at, x.id`, postgres.Args{"owner": owner})
+	return opened(ctx, db, owner, "imports.sealed", rows, `{"filename":null,"mapping":null,"summary":null}`, err)
 }
 
 func sessions(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {

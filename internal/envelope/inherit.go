@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/id"
 	"flint/internal/platform/postgres"
 )
 
@@ -26,9 +27,12 @@ type Inherited struct {
 
 // Mark is a column by which a sealed value is looked up.
 type Mark struct {
-	Column string // of type bytea
+	Column string // of type bytea, or text
+	Text   bool
 	// Make returns a keyed hash of clear values, or nil for null.
 	Make func(k *Keys, clear []*string) []byte
+	// Own is Make for a hash that equal values of two people mustn't share.
+	Own func(k *Keys, owner id.User, clear []*string) []byte
 }
 
 // clearRow is a row that isn't sealed yet.
@@ -100,7 +104,11 @@ func (k *Keys) inheritSome(ctx context.Context, in Inherited, w *walk) (n int, m
 		set, arrays, columns := gone, []string{"@values::bytea[]"}, []string{"value"}
 		for i, m := range in.Marks {
 			name := fmt.Sprint("mark", i)
-			set = append(set, pgx.Identifier{m.Column}.Sanitize()+" = n."+name)
+			value := "n." + name
+			if m.Text {
+				value = "convert_from(" + value + ", 'UTF8')"
+			}
+			set = append(set, pgx.Identifier{m.Column}.Sanitize()+" = "+value)
 			arrays, columns = append(arrays, "@"+name+"::bytea[]"), append(columns, name)
 		}
 		_, err = tx.Exec(ctx, w.sql(`
@@ -132,7 +140,13 @@ func (k *Keys) sealClear(ctx context.Context, in Inherited, w *walk, rows []clea
 			return nil, err
 		}
 		for m, mark := range in.Marks {
-			marks[m] = append(marks[m], mark.Make(k, row.Clear))
+			var made []byte
+			if mark.Own != nil {
+				made = mark.Own(k, id.User(row.Owner), row.Clear)
+			} else {
+				made = mark.Make(k, row.Clear)
+			}
+			marks[m] = append(marks[m], made)
 		}
 	}
 	args := w.keys(names)

@@ -128,7 +128,7 @@ func (w *world) join(t *testing.T, clock *clock, feed ingest.Feed) *person {
 	p.exec(`insert into connections (id, user_id, provider, provider_connection_id, kind, institution_id, institution_name, status, created_at)
 		values (@id, @user, 'teller', @enrollment, 'bank', 'fake', 'Fake Bank', 'pending', @now)`,
 		postgres.Args{"id": p.connection, "user": p.user, "enrollment": p.connection.String(), "now": clock.now()})
-	p.portfolio = portfolio.New(portfolio.Config{Pool: w.pool, Now: clock.now})
+	p.portfolio = portfolio.New(portfolio.Config{Pool: w.pool, Keys: w.keys, Now: clock.now})
 	p.activity = activity.New(activity.Config{Pool: w.pool, Keys: w.keys, Portfolio: p.portfolio, Now: clock.now})
 	p.ingest = ingest.New(ingest.Config{
 		Pool: w.mortal, Queue: w.jobs, Feeds: map[string]ingest.Feed{connection.Teller: feed}, Portfolio: p.portfolio, Activity: p.activity,

@@ -257,3 +257,29 @@ func TestNewRatesRevalueWhatIsForeign(t *testing.T) {
 		t.Errorf("%d days of history, want 12: the past has its rates, too", days)
 	}
 }
+
+// The totals know what they leave out by its id alone: its name is sealed, and what
+// people call it is what the page says.
+func TestAnAccountOfNoKnownBalanceIsCalledAsPeopleCallIt(t *testing.T) {
+	t.Parallel()
+	unknown := told("b", "2222", "0")
+	unknown.Told.Balance = nil
+	bank := &answers{accounts: []ingest.FetchedAccount{told("a", "1111", "10"), unknown}}
+	p := newWorld(t).join(t, newClock(noon()), bank)
+	p.sync(connection.TriggerLink)
+	b := scalar[id.Account](p, `select id from accounts where user_id = @user and provider_account_id = 'b'`, postgres.Args{"user": p.user})
+	api := p.serve()
+	missing := func(name string) webtest.Scenario {
+		return p.as(webtest.Scenario{Path: "/api/dashboard", Status: 200, Contains: []string{`"missing":[{"what":"balance","detail":"` + name + `"}]`}})
+	}
+	rename := func(to string) webtest.Scenario {
+		return p.as(webtest.Scenario{Method: "PATCH", Path: "/api/accounts/" + b.String(), Body: `{"nickname":"` + to + `"}`, Status: 200})
+	}
+	api.Run(t, missing("Checking"), rename("Rainy day"), missing("Rainy day"))
+	p.sync(connection.TriggerSchedule)
+	api.Run(t, missing("Rainy day"), rename(""), missing("Checking"))
+	stored := scalar[string](p, `select w.missing::text from wealth w where w.user_id = @user`, postgres.Args{"user": p.user})
+	if !strings.Contains(stored, b.String()) || strings.Contains(stored, "Checking") {
+		t.Errorf("the database says %s", stored)
+	}
+}

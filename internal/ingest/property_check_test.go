@@ -7,34 +7,45 @@ import (
 
 	"flint/internal/activity"
 	"flint/internal/connection"
+	"flint/internal/id"
 	"flint/internal/money"
 	"flint/internal/platform/postgres"
 )
 
 // seen is a row that people see.
 type seen struct {
-	Account     string
-	Status      string
-	Amount      money.Decimal
-	Date        time.Time
-	Description string
-	Merchant    string
-	Category    string
-	Note        string
+	ID       id.Transaction
+	Account  string
+	Status   string
+	Amount   money.Decimal
+	Date     time.Time
+	Category string
+	Sealed   []byte
+	said     activity.Words
+}
+
+// seen lists the rows that people see.
+func (l *life) seen() []seen {
+	l.t.Helper()
+	rows, err := postgres.Many[seen](l.t.Context(), l.pool, `
+		select t.id, a.provider_account_id as account, t.status, t.amount, t.date, t.category, t.sealed
+		from transactions t join accounts a on a.id = t.account_id
+		where t.user_id = @user and t.deleted_at is null order by t.date, t.id`, postgres.Args{"user": l.user})
+	for i := 0; i < len(rows) && err == nil; i++ {
+		rows[i].said, err = activity.OpenWords(l.t.Context(), l.keys, l.user, rows[i].ID, rows[i].Sealed)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return rows
 }
 
 func (l *life) check() {
 	l.t.Helper()
-	rows, err := postgres.Many[seen](l.t.Context(), l.pool, `
-		select a.provider_account_id as account, t.status, t.amount, t.date, t.description, t.merchant, t.category, t.note
-		from transactions t join accounts a on a.id = t.account_id
-		where t.user_id = @user and t.deleted_at is null order by t.date, t.description`, postgres.Args{"user": l.user})
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	rows := l.seen()
 	want := slices.DeleteFunc(l.bank.truth(), func(p *payment) bool { return p.deleted })
 	for _, p := range want {
-		i := slices.IndexFunc(rows, func(r seen) bool { return r.Description == p.text })
+		i := slices.IndexFunc(rows, func(r seen) bool { return r.said.Description == p.text })
 		if i < 0 {
 			l.errorf("(a) %s %s (%v) is missing", p.text, p.amount, p.ids)
 			continue
@@ -43,7 +54,7 @@ func (l *life) check() {
 		rows = slices.Delete(rows, i, i+1)
 	}
 	for _, r := range rows {
-		l.errorf("(a, e) %s %s %s is shown, but isn't the bank's, or was deleted", r.Status, r.Description, r.Amount)
+		l.errorf("(a, e) %s %s %s is shown, but isn't the bank's, or was deleted", r.Status, r.said.Description, r.Amount)
 	}
 	l.checkBalances()
 	before := l.fingerprint()
@@ -63,7 +74,7 @@ func (l *life) compare(p *payment, r seen) {
 		l.errorf("(a) %s is shown as %+v, the bank says %s %s %s", p.text, r, status, p.amount, p.date)
 	}
 	for field, value := range p.edits {
-		got := map[string]string{activity.FieldMerchant: r.Merchant, activity.FieldCategory: r.Category, activity.FieldNote: r.Note}[field]
+		got := map[string]string{activity.FieldMerchant: r.said.Merchant, activity.FieldCategory: r.Category, activity.FieldNote: r.said.Note}[field]
 		if got != value {
 			l.errorf("(d) the %s of %s is %q, the person wrote %q", field, p.text, got, value)
 		}

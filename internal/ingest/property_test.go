@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -257,17 +258,12 @@ func (l *life) webhooks() {
 // row finds the row of a payment as it stands.
 func (l *life) row(p *payment) id.Transaction {
 	l.t.Helper()
-	rows, err := postgres.Many[id.Transaction](l.t.Context(), l.pool, `
-		select t.id from transactions t where t.user_id = @user and t.description = @text and t.amount = @amount and t.deleted_at is null`,
-		postgres.Args{"user": l.user, "text": p.text, "amount": p.amount})
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	rows := slices.DeleteFunc(l.seen(), func(r seen) bool { return r.said.Description != p.text || !r.Amount.Equal(p.amount) })
 	if len(rows) != 1 {
 		l.errorf("%s %s is shown %d times", p.text, p.amount, len(rows))
 		return id.Transaction{}
 	}
-	return rows[0]
+	return rows[0].ID
 }
 
 // known returns a payment that people see as it is now, or nil.

@@ -375,7 +375,7 @@ func TestAnAnswerThatCannotBeStoredIsSetAside(t *testing.T) {
 	p := newWorld(t).join(t, newClock(noon()), bank)
 	p.sync(connection.TriggerLink)
 	before := p.fingerprint()
-	bank.accounts = []ingest.FetchedAccount{told("a", "1111", "99", "t1 posted 2026-03-10 -5 CO\x00EE")}
+	bank.accounts = []ingest.FetchedAccount{told("a", "1111", "99", "t\x001 posted 2026-03-10 -5 COFFEE")}
 	for range 3 {
 		p.sync(connection.TriggerSchedule)
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flint/internal/envelope"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/money"
@@ -61,13 +62,13 @@ type Account struct {
 	ID                id.Account
 	ConnectionID      id.Connection // zero: made by hand or by an import
 	ProviderAccountID *string
-	Name              string
-	Nickname          *string
-	InstitutionName   string
+	Name              string  `db:"-"` // this and what else isn't a column is sealed: see Words
+	Nickname          *string `db:"-"`
+	InstitutionName   string  `db:"-"`
 	Kind              Kind
 	Subtype           string
 	Currency          money.Currency
-	Mask              string
+	Mask              string `db:"-"`
 	Status            string
 	Balance           *money.Decimal
 	Available         *money.Decimal
@@ -78,12 +79,15 @@ type Account struct {
 	SnapshotID        id.Snapshot
 	Watermark         json.RawMessage
 	Hidden            bool
-	MatchKey          string
+	Sealed            []byte
+	MatchMac          []byte
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 
 	Provider         *string // of the connection; nil: none
 	ConnectionStatus *string
+
+	said Words // what Sealed says
 }
 
 // Title is what people call the account.
@@ -111,6 +115,7 @@ var (
 // Config is what a Service needs.
 type Config struct {
 	Pool *pgxpool.Pool
+	Keys *envelope.Keys
 	Now  func() time.Time
 }
 

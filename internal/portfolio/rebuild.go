@@ -193,7 +193,7 @@ func (r *rebuild) rollup(ctx context.Context) error {
 		if !a.counts() {
 			continue
 		}
-		holdings = append(holdings, Holding{Account: a.ID, Name: a.Title(), Kind: a.Kind, Currency: a.Currency, Balance: a.Balance,
+		holdings = append(holdings, Holding{Account: a.ID, Kind: a.Kind, Currency: a.Currency, Balance: a.Balance,
 			AsOf: a.BalanceAsOf, Missing: r.missing[a.ID]})
 	}
 	today := r.rates.On(r.today)

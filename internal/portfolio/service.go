@@ -3,6 +3,7 @@ package portfolio
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 
 // List returns owner's accounts, oldest first.
 func (s *Service) List(ctx context.Context, owner id.User) ([]Account, error) {
-	list, err := accounts(ctx, s.cfg.Pool, owner)
+	list, err := s.accounts(ctx, s.cfg.Pool, owner)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
@@ -62,9 +63,31 @@ func (s *Service) Standing(ctx context.Context, owner id.User) (Standing, error)
 	if err := postgres.Together(ctx, s.cfg.Pool, batch); err != nil {
 		return Standing{}, fmt.Errorf("read standing: %w", err)
 	}
+	if err := s.open(ctx, owner, out.Accounts); err != nil {
+		return Standing{}, fmt.Errorf("read standing: %w", err)
+	}
+	out.name()
 	rate, err := s.rate(ctx, out)
 	out.Rate = rate
 	return out, err
+}
+
+// name says by name which accounts the totals leave out; they are stored by id.
+func (st Standing) name() {
+	if st.Wealth == nil {
+		return
+	}
+	titles := map[string]string{}
+	for _, a := range st.Accounts {
+		titles[a.ID.String()] = a.Title()
+	}
+	for i, m := range st.Wealth.Missing {
+		if m.What == MissingBalance {
+			st.Wealth.Missing[i].Detail = titles[m.Detail]
+		}
+	}
+	slices.SortFunc(st.Wealth.Missing, compareMissing)
+	st.Wealth.Missing = slices.Compact(st.Wealth.Missing)
 }
 
 // rate loads today's exchange rates, if anything is foreign.
@@ -177,10 +200,21 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, a id.Account, 
 		if err := Lock(ctx, tx, actor.User); err != nil {
 			return err
 		}
-		if err := rename(ctx, tx, actor.User, a, c.Nickname, c.Hidden, now); err != nil {
+		found, err := s.Find(ctx, tx, actor.User, a)
+		if err != nil {
 			return err
 		}
-		err := audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Subject: actor.User, Verb: "account.change", Object: a.String()})
+		var sealed []byte
+		if c.Nickname != nil {
+			found.Nickname = c.Nickname
+			if sealed, err = s.seal(ctx, actor.User, found); err != nil {
+				return err
+			}
+		}
+		if err := rewrite(ctx, tx, actor.User, a, sealed, c.Hidden, now); err != nil {
+			return err
+		}
+		err = audit.Record(ctx, tx, now, audit.Entry{Actor: actor, Subject: actor.User, Verb: "account.change", Object: a.String()})
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}

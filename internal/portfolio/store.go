@@ -21,9 +21,9 @@ func baseCurrency(ctx context.Context, db postgres.DB, owner id.User) (money.Cur
 	return postgres.Scalar[money.Currency](ctx, db, `select currency from users where id = @owner`, postgres.Args{"owner": owner})
 }
 
-const accountColumns = `a.id, a.connection_id, a.provider_account_id, a.name, a.nickname, a.institution_name, a.kind, a.subtype,
-	a.currency, a.mask, a.status, a.balance, a.available, a.credit_limit, a.balance_as_of, a.opening_balance, a.drift,
-	a.snapshot_id, a.watermark, a.hidden, a.match_key, a.created_at, a.updated_at, c.provider, c.status as connection_status`
+const accountColumns = `a.id, a.connection_id, a.provider_account_id, a.sealed, a.kind, a.subtype,
+	a.currency, a.status, a.balance, a.available, a.credit_limit, a.balance_as_of, a.opening_balance, a.drift,
+	a.snapshot_id, a.watermark, a.hidden, a.match_mac, a.created_at, a.updated_at, c.provider, c.status as connection_status`
 
 const accountsSQL = `
 	select ` + accountColumns + `
@@ -31,16 +31,31 @@ const accountsSQL = `
 	where a.user_id = @owner and a.deleted_at is null
 	order by a.created_at, a.id`
 
+// accounts leaves closed what is sealed of them.
 func accounts(ctx context.Context, db postgres.DB, owner id.User) ([]Account, error) {
 	return postgres.Many[Account](ctx, db, accountsSQL, postgres.Args{"owner": owner})
 }
 
-func account(ctx context.Context, db postgres.DB, owner id.User, a id.Account) (Account, error) {
-	return postgres.One[Account](ctx, db, `
+func (s *Service) accounts(ctx context.Context, db postgres.DB, owner id.User) ([]Account, error) {
+	list, err := accounts(ctx, db, owner)
+	if err != nil {
+		return nil, err
+	}
+	return list, s.open(ctx, owner, list)
+}
+
+func (s *Service) account(ctx context.Context, db postgres.DB, owner id.User, a id.Account) (Account, error) {
+	found, err := postgres.One[Account](ctx, db, `
 		select `+accountColumns+`
 		from accounts a left join connections c on c.user_id = a.user_id and c.id = a.connection_id and c.deleted_at is null
 		where a.user_id = @owner and a.id = @id and a.deleted_at is null`,
 		postgres.Args{"owner": owner, "id": a})
+	if err != nil {
+		return Account{}, err
+	}
+	list := []Account{found}
+	err = s.open(ctx, owner, list)
+	return list[0], err
 }
 
 // wealthRow is the rollup as it is stored.

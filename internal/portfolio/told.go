@@ -63,7 +63,7 @@ func Lock(ctx context.Context, tx pgx.Tx, owner id.User) error {
 
 // OfConnection lists the accounts of a connection.
 func (s *Service) OfConnection(ctx context.Context, db postgres.DB, owner id.User, connection id.Connection) ([]Account, error) {
-	all, err := accounts(ctx, db, owner)
+	all, err := s.accounts(ctx, db, owner)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
@@ -77,16 +77,18 @@ func (s *Service) OfConnection(ctx context.Context, db postgres.DB, owner id.Use
 //
 // The caller holds Lock.
 func (s *Service) Absorb(ctx context.Context, tx pgx.Tx, owner id.User, connection id.Connection, told []Told, now time.Time) ([]Account, error) {
-	known, err := accounts(ctx, tx, owner)
+	known, err := s.accounts(ctx, tx, owner)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
-	matched := match(connection, known, told)
+	matched := match(connection, known, told, func(t Told) string { return string(mark(s.cfg.Keys, owner, t.matchKey())) })
 	rows := make([]Account, len(told))
 	for i, t := range told {
 		rows[i] = update(matched[i], t, connection, now)
+		t.Currency = rows[i].Currency
+		rows[i].MatchMac = mark(s.cfg.Keys, owner, t.matchKey())
 	}
-	if err := saveAccounts(ctx, tx, owner, rows, now); err != nil {
+	if err := s.saveAccounts(ctx, tx, owner, rows, now); err != nil {
 		return nil, fmt.Errorf("save accounts: %w", err)
 	}
 	if err := s.swapSnapshots(ctx, tx, owner, rows, told, now); err != nil {
@@ -99,7 +101,9 @@ func (s *Service) Absorb(ctx context.Context, tx pgx.Tx, owner id.User, connecti
 // connection, else by match key among the accounts that are orphaned now: those
 // of the same connection that are no longer listed, and those whose connection
 // is gone or dead. Two candidates, or two that claim one, are none.
-func match(connection id.Connection, known []Account, told []Told) []*Account {
+//
+// The match key is known to the database as a keyed hash alone, which mac makes.
+func match(connection id.Connection, known []Account, told []Told, mac func(Told) string) []*Account {
 	out := make([]*Account, len(told))
 	taken := map[id.Account]bool{}
 	for i, t := range told {
@@ -113,14 +117,14 @@ func match(connection id.Connection, known []Account, told []Told) []*Account {
 	claims := map[string][]int{}
 	for i, t := range told {
 		if out[i] == nil {
-			claims[t.matchKey()] = append(claims[t.matchKey()], i)
+			claims[mac(t)] = append(claims[mac(t)], i)
 		}
 	}
 	orphans := map[string][]*Account{}
 	for j := range known {
 		k := &known[j]
 		if !taken[k.ID] && k.ProviderAccountID != nil && (k.ConnectionID == connection || k.orphaned()) {
-			orphans[k.MatchKey] = append(orphans[k.MatchKey], k)
+			orphans[string(k.MatchMac)] = append(orphans[string(k.MatchMac)], k)
 		}
 	}
 	for key, of := range claims {
@@ -150,9 +154,9 @@ func update(known *Account, t Told, connection id.Connection, now time.Time) Acc
 		a = *known
 	}
 	a.ConnectionID, a.ProviderAccountID = connection, &t.ProviderID
-	a.Name, a.InstitutionName, a.Kind, a.Subtype = t.Name, t.Institution, t.Kind, t.Subtype
+	a.Name, a.InstitutionName, a.Kind, a.Subtype = unnumbered(t.Name), t.Institution, t.Kind, t.Subtype
 	t.Currency = cmp.Or(t.Currency, a.Currency, "USD")
-	a.Currency, a.Mask, a.MatchKey, a.Status = t.Currency, t.Mask, t.matchKey(), Open
+	a.Currency, a.Mask, a.Status = t.Currency, lastFour(t.Mask), Open
 	if t.Closed {
 		a.Status = Closed
 	}
@@ -248,9 +252,9 @@ type NewManual struct {
 func (s *Service) Open(ctx context.Context, tx pgx.Tx, owner id.User, n NewManual, now time.Time) (Account, error) {
 	a := Account{
 		ID: id.New[id.Account](), Name: n.Name, InstitutionName: n.Institution, Kind: n.Kind, Currency: n.Currency,
-		Mask: n.Mask, Status: Open, Balance: n.Balance, BalanceAsOf: n.AsOf, Watermark: json.RawMessage(`{}`), CreatedAt: now, UpdatedAt: now,
+		Mask: lastFour(n.Mask), Status: Open, Balance: n.Balance, BalanceAsOf: n.AsOf, Watermark: json.RawMessage(`{}`), CreatedAt: now, UpdatedAt: now,
 	}
-	if err := saveAccounts(ctx, tx, owner, []Account{a}, now); err != nil {
+	if err := s.saveAccounts(ctx, tx, owner, []Account{a}, now); err != nil {
 		return Account{}, fmt.Errorf("open account: %w", err)
 	}
 	return a, nil
@@ -276,7 +280,7 @@ func (s *Service) Drop(ctx context.Context, tx pgx.Tx, owner id.User, a id.Accou
 
 // Find returns one account of owner, or ErrUnknownAccount.
 func (s *Service) Find(ctx context.Context, db postgres.DB, owner id.User, a id.Account) (Account, error) {
-	found, err := account(ctx, db, owner, a)
+	found, err := s.account(ctx, db, owner, a)
 	if err != nil {
 		return Account{}, unknown(err)
 	}

@@ -12,51 +12,55 @@ import (
 )
 
 // saveAccounts inserts or updates whole rows in one statement; rows that say
-// nothing new aren't written. What people write (nickname, hidden) isn't among
-// the columns that an update sets.
-func saveAccounts(ctx context.Context, tx pgx.Tx, owner id.User, rows []Account, now time.Time) error {
+// nothing new aren't written. Hidden, which people set, isn't among the columns
+// that an update sets; the nickname that they give goes with the other words.
+func (s *Service) saveAccounts(ctx context.Context, tx pgx.Tx, owner id.User, rows []Account, now time.Time) error {
 	var c struct {
-		ids                                                                  []id.Account
-		connections                                                          []id.Connection
-		providerIDs                                                          []*string
-		names, institutions, kinds, subtypes, currencies, masks, states, key []string
-		balances, available, limits                                          []*money.Decimal
-		asOf                                                                 []*time.Time
-		marks                                                                []string
+		ids                                 []id.Account
+		connections                         []id.Connection
+		providerIDs                         []*string
+		kinds, subtypes, currencies, states []string
+		sealed, macs                        [][]byte
+		balances, available, limits         []*money.Decimal
+		asOf                                []*time.Time
+		marks                               []string
 	}
 	for _, a := range rows {
 		c.ids, c.connections, c.providerIDs = append(c.ids, a.ID), append(c.connections, a.ConnectionID), append(c.providerIDs, a.ProviderAccountID)
-		c.names, c.institutions, c.kinds = append(c.names, a.Name), append(c.institutions, a.InstitutionName), append(c.kinds, string(a.Kind))
-		c.subtypes, c.currencies, c.masks = append(c.subtypes, a.Subtype), append(c.currencies, string(a.Currency)), append(c.masks, a.Mask)
-		c.states, c.key, c.marks = append(c.states, a.Status), append(c.key, a.MatchKey), append(c.marks, string(a.Watermark))
+		sealed, err := s.seal(ctx, owner, a)
+		if err != nil {
+			return err
+		}
+		c.sealed, c.macs, c.kinds = append(c.sealed, sealed), append(c.macs, a.MatchMac), append(c.kinds, string(a.Kind))
+		c.subtypes, c.currencies = append(c.subtypes, a.Subtype), append(c.currencies, string(a.Currency))
+		c.states, c.marks = append(c.states, a.Status), append(c.marks, string(a.Watermark))
 		c.balances, c.available, c.limits = append(c.balances, a.Balance), append(c.available, a.Available), append(c.limits, a.CreditLimit)
 		c.asOf = append(c.asOf, a.BalanceAsOf)
 	}
 	return postgres.Exec(ctx, tx, `
-		insert into accounts (id, user_id, connection_id, provider_account_id, name, institution_name, kind, subtype, currency, mask,
-			status, balance, available, credit_limit, balance_as_of, watermark, match_key, created_at, updated_at)
-		select t.id, @owner::uuid, t.connection_id, t.provider_account_id, t.name, t.institution_name, t.kind, t.subtype, t.currency, t.mask,
-			t.status, t.balance, t.available, t.credit_limit, t.balance_as_of, t.watermark::jsonb, t.match_key, @now, @now
-		from unnest(@ids::uuid[], @connections::uuid[], @provider_ids::text[], @names::text[], @institutions::text[], @kinds::text[],
-				@subtypes::text[], @currencies::text[], @masks::text[], @states::text[], @balances::numeric[], @available::numeric[],
-				@limits::numeric[], @as_of::timestamptz[], @marks::text[], @keys::text[])
-			as t (id, connection_id, provider_account_id, name, institution_name, kind, subtype, currency, mask, status, balance,
-				available, credit_limit, balance_as_of, watermark, match_key)
+		insert into accounts (id, user_id, connection_id, provider_account_id, sealed, kind, subtype, currency,
+			status, balance, available, credit_limit, balance_as_of, watermark, match_mac, created_at, updated_at)
+		select t.id, @owner::uuid, t.connection_id, t.provider_account_id, t.sealed, t.kind, t.subtype, t.currency,
+			t.status, t.balance, t.available, t.credit_limit, t.balance_as_of, t.watermark::jsonb, t.match_mac, @now, @now
+		from unnest(@ids::uuid[], @connections::uuid[], @provider_ids::text[], @sealed::bytea[], @kinds::text[],
+				@subtypes::text[], @currencies::text[], @states::text[], @balances::numeric[], @available::numeric[],
+				@limits::numeric[], @as_of::timestamptz[], @marks::text[], @macs::bytea[])
+			as t (id, connection_id, provider_account_id, sealed, kind, subtype, currency, status, balance,
+				available, credit_limit, balance_as_of, watermark, match_mac)
 		on conflict (id) do update set connection_id = excluded.connection_id, provider_account_id = excluded.provider_account_id,
-			name = excluded.name, institution_name = excluded.institution_name, kind = excluded.kind, subtype = excluded.subtype,
-			currency = excluded.currency, mask = excluded.mask, status = excluded.status, balance = excluded.balance,
+			sealed = coalesce(excluded.sealed, accounts.sealed), kind = excluded.kind, subtype = excluded.subtype,
+			currency = excluded.currency, status = excluded.status, balance = excluded.balance,
 			available = excluded.available, credit_limit = excluded.credit_limit, balance_as_of = excluded.balance_as_of,
-			match_key = excluded.match_key, updated_at = excluded.updated_at
-		where accounts.user_id = excluded.user_id and (accounts.connection_id, accounts.provider_account_id, accounts.name,
-				accounts.institution_name, accounts.kind, accounts.subtype, accounts.currency, accounts.mask, accounts.status,
-				accounts.balance, accounts.available, accounts.credit_limit, accounts.balance_as_of, accounts.match_key)
-			is distinct from (excluded.connection_id, excluded.provider_account_id, excluded.name, excluded.institution_name, excluded.kind,
-				excluded.subtype, excluded.currency, excluded.mask, excluded.status, excluded.balance, excluded.available,
-				excluded.credit_limit, excluded.balance_as_of, excluded.match_key)`,
-		postgres.Args{"owner": owner, "now": now, "ids": c.ids, "connections": c.connections, "provider_ids": c.providerIDs, "names": c.names,
-			"institutions": c.institutions, "kinds": c.kinds, "subtypes": c.subtypes, "currencies": c.currencies, "masks": c.masks,
-			"states": c.states, "balances": c.balances, "available": c.available, "limits": c.limits, "as_of": c.asOf,
-			"marks": c.marks, "keys": c.key})
+			match_mac = excluded.match_mac, updated_at = excluded.updated_at
+		where accounts.user_id = excluded.user_id and (excluded.sealed is not null
+			or (accounts.connection_id, accounts.provider_account_id, accounts.kind, accounts.subtype, accounts.currency, accounts.status,
+				accounts.balance, accounts.available, accounts.credit_limit, accounts.balance_as_of, accounts.match_mac)
+			is distinct from (excluded.connection_id, excluded.provider_account_id, excluded.kind,
+				excluded.subtype, excluded.currency, excluded.status, excluded.balance, excluded.available,
+				excluded.credit_limit, excluded.balance_as_of, excluded.match_mac))`,
+		postgres.Args{"owner": owner, "now": now, "ids": c.ids, "connections": c.connections, "provider_ids": c.providerIDs,
+			"sealed": c.sealed, "kinds": c.kinds, "subtypes": c.subtypes, "currencies": c.currencies, "states": c.states, "balances": c.balances, "available": c.available, "limits": c.limits, "as_of": c.asOf,
+			"marks": c.marks, "macs": c.macs})
 }
 
 // snapshot is a set of positions and net cash on its way to the database.
@@ -243,15 +247,11 @@ func revalue(ctx context.Context, tx pgx.Tx, owner id.User, rows []Account) erro
 		postgres.Args{"owner": owner, "accounts": of, "balances": balances})
 }
 
-// rename sets what people may set. Nil leaves as it is.
-func rename(ctx context.Context, tx pgx.Tx, owner id.User, a id.Account, nickname *string, hidden *bool, now time.Time) error {
-	n, err := postgres.Touch(ctx, tx, `
-		update accounts set nickname = case when @nickname::text is null then nickname else nullif(@nickname, '') end,
-			hidden = coalesce(@hidden::bool, hidden), updated_at = @now
+// rewrite sets what people may set: the words, sealed, and whether the account is
+// hidden. Nil leaves as it is.
+func rewrite(ctx context.Context, tx pgx.Tx, owner id.User, a id.Account, sealed []byte, hidden *bool, now time.Time) error {
+	return postgres.Exec(ctx, tx, `
+		update accounts set sealed = coalesce(@sealed::bytea, sealed), hidden = coalesce(@hidden::bool, hidden), updated_at = @now
 		where user_id = @owner and id = @id and deleted_at is null`,
-		postgres.Args{"owner": owner, "id": a, "nickname": nickname, "hidden": hidden, "now": now})
-	if err == nil && n == 0 {
-		return ErrUnknownAccount
-	}
-	return err
+		postgres.Args{"owner": owner, "id": a, "sealed": sealed, "hidden": hidden, "now": now})
 }

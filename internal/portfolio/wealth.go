@@ -110,7 +110,6 @@ func Worth(currency money.Currency, positions []Position, cash []Cash, rate Rate
 // Holding is one account as the rollup counts it.
 type Holding struct {
 	Account  id.Account
-	Name     string
 	Kind     Kind
 	Currency money.Currency
 	Balance  *money.Decimal // signed towards net worth; nil: not known
@@ -149,7 +148,7 @@ func Rollup(currency money.Currency, holdings []Holding, rate Rate) Wealth {
 			missing.add(m.What, m.Detail)
 		}
 		if h.Balance == nil {
-			missing.add(MissingBalance, h.Name)
+			missing.add(MissingBalance, h.Account.String()) // its name is sealed; see Standing
 			continue
 		}
 		v, ok := InBase(*h.Balance, h.Currency, currency, rate)
@@ -208,10 +207,12 @@ type missings []Missing
 
 func (m *missings) add(what, detail string) {
 	x := Missing{what, detail}
-	i, found := slices.BinarySearchFunc(*m, x, func(a, b Missing) int {
-		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Detail, b.Detail))
-	})
+	i, found := slices.BinarySearchFunc(*m, x, compareMissing)
 	if !found {
 		*m = slices.Insert(*m, i, x)
 	}
+}
+
+func compareMissing(a, b Missing) int {
+	return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Detail, b.Detail))
 }

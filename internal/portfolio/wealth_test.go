@@ -9,6 +9,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
+	"flint/internal/id"
 	"flint/internal/money"
 	"flint/internal/portfolio"
 )
@@ -51,7 +52,7 @@ func TestThePartsAddUpToTheTotal(t *testing.T) {
 			parts, counted, missing := money.Zero, 0, 0
 			for i := range holdings {
 				h := portfolio.Holding{
-					Name:     strconv.Itoa(i),
+					Account:  id.New[id.Account](),
 					Kind:     rapid.SampledFrom(kinds).Draw(t, "kind"),
 					Currency: rapid.SampledFrom([]money.Currency{"USD", "EUR", "JPY", "XXX"}).Draw(t, "currency"),
 				}
@@ -88,15 +89,16 @@ func TestThePartsAddUpToTheTotal(t *testing.T) {
 
 func TestWhatIsNotKnownIsNamedAndNeverZeroOrOneToOne(t *testing.T) {
 	t.Parallel()
+	old := id.New[id.Account]()
 	w := portfolio.Rollup("USD", []portfolio.Holding{
-		{Name: "Checking", Kind: portfolio.Bank, Currency: "USD", Balance: decp("100")},
-		{Name: "Old savings", Kind: portfolio.Bank, Currency: "USD"},
-		{Name: "Konto", Kind: portfolio.Bank, Currency: "SEK", Balance: decp("5000")},
+		{Kind: portfolio.Bank, Currency: "USD", Balance: decp("100")},
+		{Account: old, Kind: portfolio.Bank, Currency: "USD"},
+		{Kind: portfolio.Bank, Currency: "SEK", Balance: decp("5000")},
 	}, rates)
 	if !w.NetWorth.Equal(dec("100")) || w.Counted != 1 {
 		t.Errorf("net worth %s of %d accounts", w.NetWorth, w.Counted)
 	}
-	want := []portfolio.Missing{{What: "balance", Detail: "Old savings"}, {What: "rate", Detail: "SEK"}}
+	want := []portfolio.Missing{{What: "balance", Detail: old.String()}, {What: "rate", Detail: "SEK"}}
 	if len(w.Missing) != 2 || w.Missing[0] != want[0] || w.Missing[1] != want[1] {
 		t.Errorf("missing %v, want %v", w.Missing, want)
 	}

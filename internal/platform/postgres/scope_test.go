@@ -52,14 +52,14 @@ func (s street) moveIn(name string) neighbour {
 			insert into connections (id, user_id, provider, provider_connection_id, kind, institution_id, institution_name, status, created_at)
 			values (gen_random_uuid(), @user, 'teller', @pid, 'bank', 'x', 'X', 'healthy', now()) returning id
 		), a as (
-			insert into accounts (id, user_id, connection_id, name, institution_name, kind, currency, created_at, updated_at)
-			select gen_random_uuid(), @user, id, 'Checking', 'X', 'bank', 'USD', now(), now() from c returning id
+			insert into accounts (id, user_id, connection_id, kind, currency, created_at, updated_at)
+			select gen_random_uuid(), @user, id, 'bank', 'USD', now(), now() from c returning id
 		), s as (
 			insert into account_snapshots (id, user_id, account_id, as_of, complete, created_at)
 			select gen_random_uuid(), @user, id, now(), true, now() from a returning id
 		), t as (
-			insert into transactions (id, user_id, account_id, source, status, amount, currency, date, description, created_at, updated_at)
-			select gen_random_uuid(), @user, id, 'manual', 'posted', 1, 'USD', current_date, 'x', now(), now() from a returning id
+			insert into transactions (id, user_id, account_id, source, status, amount, currency, date, created_at, updated_at)
+			select gen_random_uuid(), @user, id, 'manual', 'posted', 1, 'USD', current_date, now(), now() from a returning id
 		)
 		select c.id::text as connection, a.id::text as account, s.id::text as snapshot, t.id::text as transaction from c, a, s, t`,
 		postgres.Args{"user": n.User, "email": name + "@example.com", "pid": ids("enrollment")})
@@ -146,7 +146,7 @@ func TestNobodyWritesToSomebodyElse(t *testing.T) {
 		sql  string
 		args postgres.Args
 	}{
-		"update":      {`update accounts set nickname = 'mine' where id = @account`, pick("account")},
+		"update":      {`update accounts set subtype = 'mine' where id = @account`, pick("account")},
 		"delete":      {`delete from transactions where id = @transaction`, pick("transaction")},
 		"take":        {`update accounts set user_id = @ben where id = @account`, pick("account", "ben")},
 		"lock person": {`update users set banned_at = now() where id = @ann`, pick("ann")},
@@ -164,7 +164,7 @@ func TestNobodyWritesToSomebodyElse(t *testing.T) {
 		"insert for her":          {`insert into connect_attempts (id, user_id, provider, nonce, created_at, expires_at) values (gen_random_uuid(), @ann, 'teller', '', now(), now())`, "42501", pick("ann")},
 		"give to her":             {`update accounts set user_id = @ann`, "42501", pick("ann")},
 		"account at her bank":     {`update accounts set connection_id = @connection`, "23503", pick("connection")},
-		"entry in her account":    {`insert into transactions (id, user_id, account_id, source, status, amount, currency, date, description, created_at, updated_at) values (gen_random_uuid(), @ben, @account, 'manual', 'posted', 1, 'USD', current_date, '', now(), now())`, "23503", pick("ben", "account")},
+		"entry in her account":    {`insert into transactions (id, user_id, account_id, source, status, amount, currency, date, created_at, updated_at) values (gen_random_uuid(), @ben, @account, 'manual', 'posted', 1, 'USD', current_date, now(), now())`, "23503", pick("ben", "account")},
 		"double of her entry":     {`update transactions set maybe_dup_of = @transaction`, "23503", pick("transaction")},
 		"her positions":           {`update accounts set snapshot_id = @snapshot`, "23503", pick("snapshot")},
 		"position in her account": {`insert into positions (snapshot_id, user_id, account_id, ordinal, symbol, kind, quantity, currency) select id, user_id, @account, 0, 'X', 'stock', 1, 'USD' from account_snapshots`, "23503", pick("account")},
@@ -185,8 +185,8 @@ func TestNobodyWritesToSomebodyElse(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if name, err := postgres.Scalar[*string](t.Context(), s.all, `select nickname from accounts where id = @account`, pick("account")); err != nil || name != nil {
-		t.Errorf("Ann's account is called %v, %v", name, err)
+	if kind, err := postgres.Scalar[string](t.Context(), s.all, `select subtype from accounts where id = @account`, pick("account")); err != nil || kind != "" {
+		t.Errorf("Ann's account is %q, %v", kind, err)
 	}
 }
 
@@ -292,7 +292,7 @@ func TestAStatementAloneIsPreparedOnce(t *testing.T) {
 		if i%2 == 0 {
 			who = s.ben
 		}
-		if _, err := postgres.One[struct{ Name string }](s.as(who), pool, `select name from accounts where user_id = @owner`, postgres.Args{"owner": who.User}); err != nil {
+		if _, err := postgres.One[struct{ Kind string }](s.as(who), pool, `select kind from accounts where user_id = @owner`, postgres.Args{"owner": who.User}); err != nil {
 			t.Fatal(err)
 		}
 	}
