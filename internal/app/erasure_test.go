@@ -101,6 +101,11 @@ func TestTheErasedAreGone(t *testing.T) {
 
 	owner := h.owner(t)
 	backup := dump(t, owner, "--exclude-schema=keyring")
+	for _, words := range []string{"ANN nest egg", "ANN SECRET SHOP", "ANN note", "ANN wallet", "ANN COFFEE"} {
+		if bytes.Contains(backup, []byte(words)) {
+			t.Errorf("%q can be read in a backup", words)
+		}
+	}
 	then := h.sealedIn(t, ring, backup, dump(t, owner, "--schema=keyring"))
 	for place, f := range then {
 		if f.Failed > 0 {

@@ -90,8 +90,9 @@ func (a answer) json(t testing.TB, out any) {
 	}
 }
 
-// newHouse builds Flint and its world and runs both until the test ends.
-func newHouse(t *testing.T) *house {
+// newHouse builds Flint and its world and runs both until the test ends. What it
+// is told by the environment can be changed before.
+func newHouse(t *testing.T, change ...func(env map[string]string)) *house {
 	t.Helper()
 	program, all := pgtest.Strict(t)
 	h := &house{t: t, pool: all, state: t.TempDir(), log: &journal{}, tape: &tape{}}
@@ -118,6 +119,9 @@ func newHouse(t *testing.T) *house {
 	env["MAIL_FROM"] = "Flint <hello@flint.example>"
 	env["FLINT_TRUSTED_PROXIES"] = "127.0.0.1/32,::1/128" // so that each person has an address, and limits, of their own
 	env["FLINT_ADMINS"], env["FLINT_TRADERS"] = "Ada@Example.com, sue@example.com,ned@example.com", "ada@example.com"
+	for _, c := range change {
+		c(env)
+	}
 	var cfg app.Config
 	if err := config.Load(ctx, config.Map(env), &cfg); err != nil {
 		t.Fatal(err)
