@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"flint/internal/app"
@@ -47,11 +50,27 @@ func (retentionRun) Run(ctx context.Context) error {
 
 func printRetention(list []compliance.Retained) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DATA\tKEPT\tFROM\tBY\tTHERE ARE\tPAST THEIR TIME\tHELD\tREMOVED NOW")
+	fmt.Fprintln(w, "DATA\tKEPT\tFROM\tBY\tTHERE ARE\tPAST THEIR TIME\tHELD\tREMOVED NOW\tPARTITIONS\tDROPPED NOW")
+	var strays []string
 	for _, r := range list {
-		fmt.Fprintf(w, "%s\t%dd\t%s\t%s\t%d\t%d\t%d\t%d\n", r.Name, int(r.Keep.Hours()/24), r.From, r.By, r.Total, r.Over, r.Held, r.Removed)
+		parts := "-"
+		if r.Parts != nil {
+			parts = strconv.Itoa(r.Parts.Count)
+			if r.Parts.Strays > 0 {
+				strays = append(strays, fmt.Sprintf("%d of %s", r.Parts.Strays, r.Name))
+			}
+		}
+		fmt.Fprintf(w, "%s\t%dd\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", r.Name, int(r.Keep.Hours()/24), r.From, r.By, r.Total, r.Over, r.Held,
+			r.Removed, parts, cmp.Or(strings.Join(r.Dropped, " "), "-"))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(strays) > 0 {
+		fmt.Printf("\nROWS THAT FIT INTO NO PARTITION: %s. There should be none: look at the clocks of the database and of Flint (docs/security/privacy.md).\n",
+			strings.Join(strays, ", "))
+	}
+	return nil
 }
 
 type retentionHold struct {

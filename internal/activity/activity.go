@@ -29,6 +29,10 @@ import (
 	"flint/internal/money"
 )
 
+// Keep is how long a transaction stays from its date (PRD 7.1). What is older when
+// it is imported or listed isn't taken in: it would go the next day.
+const Keep = 7 * 365 * 24 * time.Hour
+
 // Status says whether the bank has settled a transaction.
 type Status string
 

@@ -48,8 +48,9 @@ func keyingFor(keyring *envelope.Keys, owner id.User) keying {
 }
 
 // judge gives each row its key and its verdict, for an account in currency that
-// holds all of there. It is pure: rows are changed, nothing is stored.
-func judge(rows []ImportRow, currency money.Currency, there []known, key keying) {
+// holds all of there. What happened before oldest is left out. It is pure: rows
+// are changed, nothing is stored.
+func judge(rows []ImportRow, currency money.Currency, oldest time.Time, there []known, key keying) {
 	j := judgement{rows: rows, key: key, byKey: map[string]known{}, used: map[id.Transaction]bool{}, seen: map[string]string{}, equal: map[string]int{}}
 	for _, k := range there {
 		if k.ImportKey != nil {
@@ -66,7 +67,7 @@ func judge(rows []ImportRow, currency money.Currency, there []known, key keying)
 			r.Currency = currency
 		}
 		r.Verdict, r.ExternalID = VerdictNew, ""
-		if why := unfit(*r, currency); why != "" {
+		if why := unfit(*r, currency, oldest); why != "" {
 			r.Verdict, r.detail.Reason = VerdictSkipped, why
 			continue
 		}
@@ -77,7 +78,7 @@ func judge(rows []ImportRow, currency money.Currency, there []known, key keying)
 }
 
 // unfit says why a row is left out.
-func unfit(r ImportRow, currency money.Currency) string {
+func unfit(r ImportRow, currency money.Currency, oldest time.Time) string {
 	switch {
 	case r.detail.Extra["pending"] != "":
 		return "It is still pending; the next statement will have it."
@@ -85,6 +86,8 @@ func unfit(r ImportRow, currency money.Currency) string {
 		return "Nothing was moved."
 	case r.Currency != currency:
 		return fmt.Sprintf("It is in %s, the account in %s.", r.Currency, currency)
+	case r.Date.Before(oldest):
+		return "It is older than seven years, and Flint keeps nothing that long."
 	case r.detail.Correction == "DELETE":
 		return "It says that an earlier row was a mistake; delete that one by hand."
 	}

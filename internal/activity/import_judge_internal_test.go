@@ -46,7 +46,7 @@ func bring(there []known, file []statement.Row) (after []known, s ImportSummary)
 	for i, r := range file {
 		rows[i] = rowOf(i, r)
 	}
-	judge(rows, "USD", there, plainly)
+	judge(rows, "USD", day(1).Add(-Keep), there, plainly)
 	s.tally(rows)
 	for _, r := range rows {
 		if r.Verdict == VerdictNew || r.Verdict == VerdictPossible {
@@ -145,6 +145,8 @@ func TestVerdicts(t *testing.T) {
 		"first as CSV, then as OFX":            {[]known{held(1, "-5", FromImport, "line:1:0", "")}, []statement.Row{at(1, "-5", "Shop", "y")}, []Verdict{VerdictPossible}},
 		"worded differently, same day":         {[]known{held(1, "-5", FromImport, "line:1:0", "")}, []statement.Row{at(1, "-5", "Shop", "")}, []Verdict{VerdictPossible}},
 		"the same next day":                    {[]known{held(1, "-5", FromImport, "line:1:0", "")}, []statement.Row{at(2, "-5", "Shop", "")}, []Verdict{VerdictNew}},
+		"older than it may get":                {nil, []statement.Row{{Date: day(1).Add(-Keep - 24*time.Hour), Amount: money.MustParse("1"), Currency: "USD"}}, []Verdict{VerdictSkipped}},
+		"as old as it may be":                  {nil, []statement.Row{{Date: day(1).Add(-Keep), Amount: money.MustParse("1"), Currency: "USD"}}, []Verdict{VerdictNew}},
 		"nothing moved":                        {nil, []statement.Row{at(1, "0.00", "Info", "x")}, []Verdict{VerdictSkipped}},
 		"another currency":                     {nil, []statement.Row{{Date: day(1), Amount: money.MustParse("1"), Currency: "EUR"}}, []Verdict{VerdictSkipped}},
 		"pending":                              {nil, []statement.Row{{Date: day(1), Amount: money.MustParse("1"), Currency: "USD", Pending: true}}, []Verdict{VerdictSkipped}},
@@ -157,7 +159,7 @@ func TestVerdicts(t *testing.T) {
 			for i, r := range c.file {
 				rows[i] = rowOf(i, r)
 			}
-			judge(rows, "USD", c.there, plainly)
+			judge(rows, "USD", day(1).Add(-Keep), c.there, plainly)
 			for i, r := range rows {
 				if r.Verdict != c.want[i] {
 					t.Errorf("row %d is %s, not %s (%s)", i, r.Verdict, c.want[i], r.detail.Reason)

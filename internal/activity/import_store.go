@@ -183,7 +183,9 @@ func knownAround(ctx context.Context, db postgres.DB, owner id.User, account id.
 }
 
 // addImported makes transactions of rows, or brings back those that an undone
-// import had brought, with what people wrote on them.
+// import had brought, with what people wrote on them. The caller holds
+// portfolio.Lock, so nobody else adds a row with one of the keys meanwhile; who
+// did would be refused by the keys' table.
 func addImported(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id.User, i id.Import, account id.Account, rows []ImportRow, now time.Time) (int64, error) {
 	var c struct {
 		ids                                 []id.Transaction
@@ -205,17 +207,29 @@ func addImported(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner i
 		c.categories, c.kinds = append(c.categories, cut(r.detail.Category, maxCategoryText)), append(c.kinds, kinds[r.detail.Type])
 		c.dups = append(c.dups, r.Matches)
 	}
-	return postgres.Touch(ctx, tx, `
-		insert into transactions (id, user_id, account_id, import_id, import_key, source, status, amount, currency, date, sealed,
-			category, kind, maybe_dup_of, created_at, updated_at)
-		select t.id, @owner::uuid, @account::uuid, @import::uuid, t.import_key, 'import', 'posted', t.amount, t.currency, t.date, t.sealed,
-			t.category, t.kind, t.maybe_dup_of, @now::timestamptz, @now
-		from unnest(@ids::uuid[], @keys::text[], @amounts::numeric[], @currencies::text[], @days::date[], @sealed::bytea[],
-				@categories::text[], @kinds::text[], @dups::uuid[])
-			as t (id, import_key, amount, currency, date, sealed, category, kind, maybe_dup_of)
-		on conflict (account_id, import_key) where import_key is not null
-		do update set import_id = excluded.import_id, deleted_at = null, deleted_by = null, maybe_dup_of = excluded.maybe_dup_of, updated_at = excluded.updated_at
-		where transactions.user_id = excluded.user_id and transactions.deleted_by = 'import'`,
+	return postgres.Scalar[int64](ctx, tx, `
+		with rows as (
+			select id, import_key, amount, currency, date, sealed, category, kind, maybe_dup_of
+			from unnest(@ids::uuid[], @keys::text[], @amounts::numeric[], @currencies::text[], @days::date[], @sealed::bytea[],
+					@categories::text[], @kinds::text[], @dups::uuid[])
+				as t (id, import_key, amount, currency, date, sealed, category, kind, maybe_dup_of)
+		), known as (
+			select r.import_key, r.maybe_dup_of, k.transaction_id from rows r join transaction_keys k
+			on k.user_id = @owner and k.account_id = @account and k.kind = 'import' and k.key = r.import_key
+		), back as (
+			update transactions t set import_id = @import, deleted_at = null, deleted_by = null, maybe_dup_of = k.maybe_dup_of, updated_at = @now
+			from known k
+			where t.id = k.transaction_id and t.user_id = @owner and t.deleted_by = 'import'
+			returning t.id
+		), fresh as (
+			insert into transactions (id, user_id, account_id, import_id, import_key, source, status, amount, currency, date, sealed,
+				category, kind, maybe_dup_of, created_at, updated_at)
+			select r.id, @owner::uuid, @account::uuid, @import::uuid, r.import_key, 'import', 'posted', r.amount, r.currency, r.date, r.sealed,
+				r.category, r.kind, r.maybe_dup_of, @now::timestamptz, @now
+			from rows r where not exists (select from known k where k.import_key = r.import_key)
+			returning id
+		)
+		select (select count(*) from back) + (select count(*) from fresh)`,
 		postgres.Args{"owner": owner, "account": account, "import": i, "now": now, "ids": c.ids, "keys": c.keys, "amounts": c.amounts,
 			"currencies": c.currencies, "days": c.days, "sealed": c.sealed,
 			"categories": c.categories, "kinds": c.kinds, "dups": c.dups})

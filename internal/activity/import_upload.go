@@ -110,7 +110,7 @@ func (i *Import) judge(ctx context.Context, db postgres.DB, keyring *envelope.Ke
 	} else if currency == "" {
 		currency = i.currency()
 	}
-	judge(i.Rows, currency, there, keyingFor(keyring, owner))
+	judge(i.Rows, currency, i.CreatedAt.Add(-Keep), there, keyingFor(keyring, owner))
 	i.Summary.tally(i.Rows)
 	return nil
 }

@@ -59,13 +59,11 @@ func rowsAround(ctx context.Context, tx pgx.Tx, keyring *envelope.Keys, owner id
 		select id, account_id, pending_ptx, posted_ptx, source, status, amount, currency, date, sealed, category, kind,
 			symbol, quantity, price, fee, locked, maybe_dup_of, deleted_by
 		from transactions
-		where user_id = @owner and id in (
-			select t.id from keys k join transactions t on t.account_id = k.account_id and t.posted_ptx = k.key
-			union
-			select t.id from keys k join transactions t on t.account_id = k.account_id and t.pending_ptx = k.key
+		where user_id = @owner and id = any(array(
+			select t.transaction_id from keys k join transaction_keys t on t.account_id = k.account_id and t.key = k.key and t.kind in ('posted', 'pending')
 			union
 			select t.id from wants w join transactions t on t.account_id = w.account_id
-			where t.posted_ptx is null and t.pending_ptx is null and t.date >= w.first)
+			where t.posted_ptx is null and t.pending_ptx is null and t.date >= w.first))
 		order by id
 		for update`,
 		postgres.Args{"owner": owner, "accounts": of, "from": from, "keys_of": keysOf, "keys": keys})

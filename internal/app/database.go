@@ -136,6 +136,19 @@ func (d *Database) held(ctx context.Context, cfg Config, log *slog.Logger) error
 	return nil
 }
 
+// ahead makes the partitions of now and of the time to come, which the daily job
+// does too: after a year of being switched off the first rows have somewhere to
+// go. Without them they would wait where strays do, so it is no reason not to start.
+func (d *Database) ahead(ctx context.Context, log *slog.Logger) {
+	made, err := postgres.MakePartitions(postgres.AsSystem(ctx, "partitions are of everybody's tables"), d.Pool)
+	switch {
+	case err != nil:
+		log.WarnContext(ctx, "partitions can't be made ahead; the daily job tries again", "err", err)
+	case made > 0:
+		log.InfoContext(ctx, "partitions were made", "count", made)
+	}
+}
+
 // takeOver lets what a killed program left half done go on at once. Nobody else
 // works on a private cluster, so what is marked as running there isn't. Nodes
 // that share a server take over from each other too, within a minute.

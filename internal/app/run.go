@@ -83,6 +83,7 @@ func Serve(ctx context.Context, cfg Config, ln net.Listener, log *slog.Logger, r
 	if err := db.takeOver(ctx, log); err != nil {
 		return err
 	}
+	db.ahead(ctx, log)
 	a, err := Build(ctx, cfg, db.Pool, log)
 	if err != nil {
 		return err

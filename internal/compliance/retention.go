@@ -17,86 +17,95 @@ import (
 	"flint/internal/platform/queue"
 )
 
-const day = 24 * time.Hour
-
-// Rule says how long one kind of data stays (PRD 7.1). What has no remove here is
-// removed by the feature that it belongs to; its rule is here to be reported, and
-// to notice when that doesn't happen.
-type Rule struct {
-	Name string
-	Keep time.Duration
-	From string // what the time is counted from
-	By   string // the job that removes it
-	// count returns how many there are, how many are past their time, and how many
-	// of those a legal hold keeps.
-	count func(ctx context.Context, db postgres.DB, before time.Time) (Count, error)
-	// remove takes some away and returns how many those were; none: it is done.
-	remove func(ctx context.Context, s *Service, before time.Time) (int64, error)
-}
-
-// Count is how much there is of something.
-type Count struct{ Total, Over, Held int64 }
-
-// Rules is the table of retention.
-func Rules() []Rule {
-	return []Rule{
-		{"transactions", 7 * 365 * day, "their date", "compliance.retain", countTransactions, removeTransactions},
-		{"provider's transactions", 7 * 365 * day, "their date", "compliance.retain", countMirror, removeMirror},
-		{"accounts without activity", 7 * 365 * day, "the last act of theirs", "compliance.retain", countIdle, removeIdle},
-		{"copies of data", 7 * day, "the request; the archive goes after a day", "compliance.retain", countExports, removeExports},
-		{"sessions", 30 * day, "their end", "session.sweep", countSessions, nil},
-		{"decisions about sign-ins", 90 * day, "the sign-in", "session.sweep", countDecisions, nil},
-		{"providers' messages", 90 * day, "their handling", "webhook.sweep", countDeliveries, nil},
-	}
-}
-
 // Retained is how a rule stands.
 type Retained struct {
 	Rule
 	Count
-	Removed int64 // by this run
+	Parts   *postgres.Partitions // of a table in partitions
+	Removed int64                // rows, by this run: with their partitions or by themselves
+	Dropped []string             // partitions, by this run
 }
 
-// Retain removes what is past its time, and records what it did.
+// Retain makes the partitions of the time to come, removes what is past its time,
+// and records what it did. A rule that can't be carried out doesn't hold up the
+// others.
 func (s *Service) Retain(ctx context.Context) ([]Retained, error) {
 	ctx = postgres.AsSystem(ctx, "retention is for everybody's data")
 	now := s.now()
-	var removed []int64
+	var errs []error
+	if _, err := postgres.MakePartitions(ctx, s.cfg.Pool); err != nil {
+		errs = append(errs, err)
+	}
+	done := map[string]Retained{}
 	for _, r := range Rules() {
-		var n int64
-		for more := r.remove != nil; more; {
-			some, err := r.remove(ctx, s, now.Add(-r.Keep))
-			if err != nil {
-				return nil, fmt.Errorf("remove old %s: %w", r.Name, err)
-			}
-			n, more = n+some, some > 0
+		did, err := s.apply(ctx, r, now)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("remove old %s: %w", r.Name, err))
 		}
-		removed = append(removed, n)
+		done[r.Name] = did
 	}
 	if err := removeArchives(ctx, s.cfg.Pool, now); err != nil {
-		return nil, fmt.Errorf("remove archives that expired: %w", err)
+		errs = append(errs, fmt.Errorf("remove archives that expired: %w", err))
 	}
 	list, err := s.Retention(ctx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(append(errs, err)...)
 	}
-	return list, postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+	for i, r := range list {
+		list[i].Removed, list[i].Dropped = done[r.Name].Removed, done[r.Name].Dropped
+	}
+	return list, errors.Join(append(errs, s.record(ctx, list, now))...)
+}
+
+// apply carries one rule out.
+func (s *Service) apply(ctx context.Context, r Rule, now time.Time) (did Retained, err error) {
+	for r.parts != "" {
+		d, err := postgres.DropPartition(ctx, s.cfg.Pool, r.parts)
+		if err != nil {
+			return did, err
+		}
+		if d.Name == "" {
+			break
+		}
+		did.Dropped, did.Removed = append(did.Dropped, d.Name), did.Removed+d.Removed
+	}
+	for r.remove != nil {
+		n, err := r.remove(ctx, s, now.Add(-r.Keep))
+		if err != nil || n == 0 {
+			return did, err
+		}
+		did.Removed += n
+	}
+	return did, nil
+}
+
+// record keeps what a run did.
+func (s *Service) record(ctx context.Context, list []Retained, now time.Time) error {
+	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+		var rows, partitions int64
 		detail := map[string]any{}
-		for i, r := range list {
-			list[i].Removed = removed[i]
+		for _, r := range list {
 			if r.remove == nil {
 				continue
 			}
-			if err := insertRun(ctx, tx, r.Name, now, removed[i], r.Held); err != nil {
+			if err := insertRun(ctx, tx, r, now); err != nil {
 				return fmt.Errorf("record a run: %w", err)
 			}
-			if removed[i] > 0 {
-				detail[r.Name] = removed[i]
+			if r.Removed > 0 {
+				detail[r.Name] = r.Removed
 			}
+			if len(r.Dropped) > 0 {
+				detail["partitions of "+r.Name] = r.Dropped
+			}
+			if r.Held > 0 {
+				detail["held of "+r.Name] = r.Held
+			}
+			rows, partitions = rows+r.Removed, partitions+int64(len(r.Dropped))
 		}
-		if len(detail) == 0 {
+		if rows == 0 && partitions == 0 {
 			return nil
 		}
+		detail["rows"], detail["partitions"] = rows, partitions
 		return audit.Record(ctx, tx, now, audit.Entry{Actor: access.SystemActor("retention", id.User{}), Verb: "retention.run", Detail: detail})
 	})
 }
@@ -110,7 +119,18 @@ func (s *Service) Retention(ctx context.Context) ([]Retained, error) {
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", r.Name, err)
 		}
-		list = append(list, Retained{Rule: r, Count: c})
+		stands := Retained{Rule: r, Count: c}
+		if r.parts != "" {
+			p, err := postgres.PartitionsOf(ctx, s.cfg.Pool, r.parts)
+			if err != nil {
+				return nil, fmt.Errorf("look at the partitions of %s: %w", r.Name, err)
+			}
+			if p.Strays > 0 {
+				s.cfg.Log.WarnContext(ctx, "rows fit into no partition: they are kept apart, and deleted one by one", "table", r.parts, "rows", p.Strays)
+			}
+			stands.Parts = &p
+		}
+		list = append(list, stands)
 	}
 	return list, nil
 }

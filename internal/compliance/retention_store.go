@@ -18,12 +18,33 @@ func countTransactions(ctx context.Context, db postgres.DB, before time.Time) (C
 		from transactions t left join legal_holds h on h.user_id = t.user_id and h.released_at is null`, postgres.Args{"before": before})
 }
 
+// removeTransactions removes those whose partition would keep them too long: what
+// was imported, or listed by a provider, long after it happened. It also lets go
+// of the keys of those that went with a partition.
 func removeTransactions(ctx context.Context, s *Service, before time.Time) (int64, error) {
-	return postgres.Touch(ctx, s.cfg.Pool, `
-		delete from transactions where id in (
+	n, err := postgres.Touch(ctx, s.cfg.Pool, `
+		delete from transactions where id = any(array(
 			select t.id from transactions t
-			where t.date < @before and not exists (select from legal_holds h where h.user_id = t.user_id and h.released_at is null)
-			limit 5000)`, postgres.Args{"before": before})
+			where t.date < @before and t.id >= flint_id_at(@young)
+				and not exists (select from legal_holds h where h.user_id = t.user_id and h.released_at is null)
+			limit 5000))`, postgres.Args{"before": before, "young": quarter(before.Add(longer))})
+	if err != nil || n > 0 {
+		return n, err
+	}
+	for n = 1; n > 0 && err == nil; {
+		n, err = postgres.Touch(ctx, s.cfg.Pool, `
+			delete from transaction_keys k where k.transaction_id in (
+				select o.transaction_id from transaction_keys o
+				where o.transaction_id < flint_id_at(@young) and not exists (select from transactions t where t.id = o.transaction_id)
+				limit 5000)`, postgres.Args{"young": quarter(before.Add(longer))})
+	}
+	return 0, err
+}
+
+// quarter is when the quarter of at begins.
+func quarter(at time.Time) time.Time {
+	y, m, _ := at.UTC().Date()
+	return time.Date(y, (m-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
 }
 
 func countMirror(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
@@ -93,28 +114,94 @@ func removeArchives(ctx context.Context, db postgres.DB, now time.Time) error {
 		postgres.Args{"now": now})
 }
 
-func countSessions(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
+func countLines(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
 	return postgres.One[Count](ctx, db, `
-		select count(*) as total, count(*) filter (where expires_at < @before or revoked_at < @before) as over, 0::bigint as held from sessions`,
-		postgres.Args{"before": before})
+		select count(*) as total, count(*) filter (where i.over) as over, count(*) filter (where i.over and h.id is not null) as held
+		from import_rows r join (select id, user_id, coalesce(undone_at, applied_at, created_at) < @before as over from imports) i on i.id = r.import_id
+		left join legal_holds h on h.user_id = i.user_id and h.released_at is null`, postgres.Args{"before": before})
+}
+
+// removeLines removes the lines of files whose import is over; what became of
+// them are transactions. What nobody applied goes whole.
+func removeLines(ctx context.Context, s *Service, before time.Time) (int64, error) {
+	return postgres.Scalar[int64](ctx, s.cfg.Pool, `
+		with old as (
+			select i.id, i.status from imports i
+			where coalesce(i.undone_at, i.applied_at, i.created_at) < @before
+				and (i.status = 'preview' or exists (select from import_rows r where r.import_id = i.id))
+				and not exists (select from legal_holds h where h.user_id = i.user_id and h.released_at is null)
+			limit 100
+		), lines as (
+			delete from import_rows r using old where r.import_id = old.id returning r.import_id
+		), previews as (
+			delete from imports i using old where i.id = old.id and old.status = 'preview' returning i.id
+		)
+		select (select count(*) from lines) + (select count(*) from previews)`, postgres.Args{"before": before})
+}
+
+func countRuns(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
+	return postgres.One[Count](ctx, db, `
+		select count(*) as total, count(*) filter (where r.started_at < @before) as over,
+			count(*) filter (where r.started_at < @before and h.id is not null) as held
+		from sync_runs r left join legal_holds h on h.user_id = r.user_id and h.released_at is null`, postgres.Args{"before": before})
+}
+
+// removeRuns removes those that say another time than their partition.
+func removeRuns(ctx context.Context, s *Service, before time.Time) (int64, error) {
+	return postgres.Touch(ctx, s.cfg.Pool, `
+		delete from sync_runs where id = any(array(
+			select r.id from sync_runs r where r.started_at < @before and r.id >= flint_id_at(@young)
+				and not exists (select from legal_holds h where h.user_id = r.user_id and h.released_at is null)
+			limit 5000))`, postgres.Args{"before": before, "young": before.Add(32 * day)})
+}
+
+func countLooks(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
+	return postgres.One[Count](ctx, db, `
+		select count(*) as total, count(*) filter (where c.until < @before) as over, count(*) filter (where c.until < @before and h.id is not null) as held
+		from support_consents c left join legal_holds h on h.user_id = c.user_id and h.released_at is null`, postgres.Args{"before": before})
+}
+
+// removeLooks removes consents, and with them the looks that they allowed.
+func removeLooks(ctx context.Context, s *Service, before time.Time) (int64, error) {
+	return postgres.Touch(ctx, s.cfg.Pool, `
+		delete from support_consents c where c.until < @before
+			and not exists (select from support_sessions s where s.user_id = c.user_id and s.consent_id = c.id and s.until >= @before)
+			and not exists (select from legal_holds h where h.user_id = c.user_id and h.released_at is null)`, postgres.Args{"before": before})
 }
 
 func countDecisions(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
 	return postgres.One[Count](ctx, db, `
-		select count(*) as total, count(*) filter (where at < @before) as over, 0::bigint as held from risk_decisions`,
-		postgres.Args{"before": before})
+		select count(*) as total, count(*) filter (where d.at < @before) as over, count(*) filter (where d.at < @before and h.id is not null) as held
+		from risk_decisions d left join legal_holds h on h.user_id = d.user_id and h.released_at is null`, postgres.Args{"before": before})
+}
+
+// removeDecisions removes those that say another time than their partition.
+func removeDecisions(ctx context.Context, s *Service, before time.Time) (int64, error) {
+	return postgres.Touch(ctx, s.cfg.Pool, `
+		delete from risk_decisions where id = any(array(
+			select d.id from risk_decisions d where d.at < @before and d.id >= flint_id_at(@young)
+				and not exists (select from legal_holds h where h.user_id = d.user_id and h.released_at is null)
+			limit 5000))`, postgres.Args{"before": before, "young": before.Add(8 * day)})
+}
+
+func countSessions(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
+	return postgres.One[Count](ctx, db, `
+		select count(*) as total, count(*) filter (where s.expires_at < @before or s.revoked_at < @before) as over,
+			count(*) filter (where (s.expires_at < @before or s.revoked_at < @before) and h.id is not null) as held
+		from sessions s left join legal_holds h on h.user_id = s.user_id and h.released_at is null`, postgres.Args{"before": before})
 }
 
 func countDeliveries(ctx context.Context, db postgres.DB, before time.Time) (Count, error) {
 	return postgres.One[Count](ctx, db, `
-		select count(*) as total, count(*) filter (where processed_at < @before) as over, 0::bigint as held from webhook_inbox`,
-		postgres.Args{"before": before})
+		select count(*) as total, count(*) filter (where w.processed_at < @before) as over,
+			count(*) filter (where w.processed_at < @before and h.id is not null) as held
+		from webhook_inbox w left join legal_holds h on h.user_id = w.sealed_for and h.released_at is null`, postgres.Args{"before": before})
 }
 
-func insertRun(ctx context.Context, tx pgx.Tx, rule string, now time.Time, removed, held int64) error {
+func insertRun(ctx context.Context, tx pgx.Tx, r Retained, now time.Time) error {
 	return postgres.Exec(ctx, tx, `
-		insert into retention_runs (rule, at, removed, held) values (@rule, @now, @removed, @held) on conflict do nothing`,
-		postgres.Args{"rule": rule, "now": now, "removed": removed, "held": held})
+		insert into retention_runs (rule, at, removed, held, partitions) values (@rule, @now, @removed, @held, @partitions) on conflict do nothing`,
+		postgres.Args{"rule": r.Name, "now": now, "removed": r.Removed, "held": r.Held, "partitions": len(r.Dropped)})
 }
 
 func insertHold(ctx context.Context, tx pgx.Tx, hold id.LegalHold, owner id.User, reason string, now time.Time) error {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/activity"
 	"flint/internal/connection"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
@@ -115,7 +117,7 @@ func (s *Service) sync(ctx context.Context, lease connection.Lease, trigger stri
 	}
 	watch.last.Phase = PhaseApplying
 	watch.see(watch.last)
-	fetched.Accounts = once(fetched.Accounts)
+	fetched.Accounts = since(portfolio.BusinessDay(lease.Started).Add(-activity.Keep), once(fetched.Accounts))
 	if err = s.apply(ctx, lease, r, plan, fetched, watch.last); refused(err) {
 		return s.failed(ctx, lease, r, watch.last, err)
 	}
@@ -135,6 +137,22 @@ func once(accounts []FetchedAccount) []FetchedAccount {
 		}
 	}
 	return out
+}
+
+// since leaves out what happened before oldest: nobody keeps it that long, and
+// what is missing there isn't gone.
+func since(oldest time.Time, accounts []FetchedAccount) []FetchedAccount {
+	for i := range accounts {
+		f := &accounts[i]
+		if f.Window == nil {
+			continue
+		}
+		if f.Window.From.Before(oldest) {
+			f.Window.From = oldest
+		}
+		f.Records = slices.DeleteFunc(f.Records, func(r activity.Record) bool { return r.Date.Before(oldest) })
+	}
+	return accounts
 }
 
 // plan decides how far back to read.

@@ -302,14 +302,19 @@ func TestOutcomesFollowTheScoreAndWhatIsProvenAlready(t *testing.T) {
 func TestWhatIsOldIsRemoved(t *testing.T) {
 	t.Parallel()
 	d := setup(t, usual)
-	d.judge(t, risk.Attempt{Address: london, Agent: firefox, At: now.AddDate(0, 0, -91)}, true)
-	d.judge(t, risk.Attempt{Address: london, Agent: firefox, At: now.AddDate(0, 0, -89)}, true)
+	system := postgres.AsSystem(t.Context(), "a test")
+	for _, age := range []time.Duration{25 * time.Hour, 23 * time.Hour} {
+		err := postgres.Exec(system, d.pool, `insert into risk_failures (at, account, network) values (@at, '', '')`, postgres.Args{"at": now.Add(-age)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := d.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	list, err := d.Decisions(postgres.AsUser(t.Context(), d.user), d.user, id.Decision{}, 10)
-	if err != nil || len(list) != 1 {
-		t.Errorf("%d decisions are left: %v", len(list), err)
+	n, err := postgres.Scalar[int](system, d.pool, `select count(*)::int from risk_failures`, nil)
+	if err != nil || n != 1 {
+		t.Errorf("%d wrong passwords are left: %v", n, err)
 	}
 }
 

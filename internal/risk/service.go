@@ -3,7 +3,6 @@ package risk
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -99,16 +98,15 @@ func (s *Service) Failed(ctx context.Context, tx pgx.Tx, email string, from neti
 	return nil
 }
 
-// Sweep removes what is older than it may be.
+// Sweep removes the wrong passwords of days before. Decisions go with their
+// partitions (package compliance).
 func (s *Service) Sweep(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	ctx = postgres.AsSystem(ctx, "a sweep over everybody's decisions")
-	_, decisions := sweepDecisions(ctx, s.pool, s.now().Add(-memory))
-	_, failures := sweepFailures(ctx, s.pool, s.now().Add(-24*time.Hour))
-	if err := errors.Join(decisions, failures); err != nil {
-		return fmt.Errorf("remove old decisions: %w", err)
+	ctx = postgres.AsSystem(ctx, "a sweep over everybody's wrong passwords")
+	if _, err := sweepFailures(ctx, s.pool, s.now().Add(-24*time.Hour)); err != nil {
+		return fmt.Errorf("remove old failures: %w", err)
 	}
 	return nil
 }

@@ -121,10 +121,6 @@ func listDecisions(ctx context.Context, db postgres.DB, user id.User, before id.
 	return rows, nil
 }
 
-func sweepDecisions(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
-	return postgres.Touch(ctx, db, `delete from risk_decisions where at < @before`, postgres.Args{"before": before})
-}
-
 func sweepFailures(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
 	return postgres.Touch(ctx, db, `delete from risk_failures where at < @before`, postgres.Args{"before": before})
 }

@@ -62,7 +62,9 @@ func forgetDevices(ctx context.Context, tx pgx.Tx, user id.User, except id.Sessi
 }
 
 func sweepDevices(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
-	return postgres.Touch(ctx, db, `delete from devices where last_used_at < @before`, postgres.Args{"before": before})
+	return postgres.Touch(ctx, db, `
+		delete from devices d where d.last_used_at < @before
+			and not exists (select from legal_holds h where h.user_id = d.user_id and h.released_at is null)`, postgres.Args{"before": before})
 }
 
 // KnownDevice is a device that somebody has signed in on, as it was then.

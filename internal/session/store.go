@@ -219,9 +219,11 @@ func sweepRefresh(ctx context.Context, db postgres.DB, now time.Time) (int64, er
 	return postgres.Touch(ctx, db, `delete from refresh_tokens where expires_at < @now`, postgres.Args{"now": now})
 }
 
-// sweepSessions removes sessions that ended before a day, with their tokens.
+// sweepSessions removes sessions that ended before a day, with their tokens; not
+// those of people under a legal hold.
 func sweepSessions(ctx context.Context, db postgres.DB, before time.Time) (int64, error) {
 	return postgres.Touch(ctx, db, `
-		delete from sessions where expires_at < @before or revoked_at < @before`,
+		delete from sessions s where (s.expires_at < @before or s.revoked_at < @before)
+			and not exists (select from legal_holds h where h.user_id = s.user_id and h.released_at is null)`,
 		postgres.Args{"before": before})
 }

@@ -27,7 +27,10 @@ func store(ctx context.Context, db postgres.DB, delivery id.Delivery, e event, c
 	return n == 1, err
 }
 
-// deleteProcessed removes the deliveries that were done with before a time.
+// deleteProcessed removes the deliveries that were done with before a time; not
+// those about people under a legal hold.
 func deleteProcessed(ctx context.Context, db postgres.DB, before time.Time) error {
-	return postgres.Exec(ctx, db, `delete from webhook_inbox where processed_at < @before`, postgres.Args{"before": before})
+	return postgres.Exec(ctx, db, `
+		delete from webhook_inbox w where w.processed_at < @before
+			and not exists (select from legal_holds h where h.user_id = w.sealed_for and h.released_at is null)`, postgres.Args{"before": before})
 }

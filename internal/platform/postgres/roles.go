@@ -16,7 +16,8 @@ const AppRole = "flint_app"
 // migrating role owns, the job queue's too. It runs after every migration and
 // touches only what isn't granted yet. Some tables are kept from it: the log of
 // acts and its proofs are written and read but never changed, and which
-// migrations have run is only read.
+// migrations have run is only read. Partitions are reached through their table
+// alone, whose triggers then see every change.
 const grantApp = `do $$
 declare
 	t record;
@@ -25,7 +26,7 @@ begin
 	for t in
 		select c.oid, c.oid::regclass as name, n.nspname as schema, c.relkind, c.relname
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'p', 'v', 'S') and c.relowner = (select oid from pg_roles where rolname = current_user)
+		where c.relkind in ('r', 'p', 'v', 'S') and not c.relispartition and c.relowner = (select oid from pg_roles where rolname = current_user)
 			and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
 		order by c.oid
 	loop
