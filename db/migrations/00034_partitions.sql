@@ -154,16 +154,11 @@ begin
             perform flint_own_rows(rest::regclass);
             execute format('insert into %I select * from %I where (%s) or user_id in (select user_id from legal_holds where released_at is null)', rest, p.part, f.stays);
         end if;
-        case tab
-        when 'transactions' then
+        if tab = 'transactions' then
             execute format('update transactions set maybe_dup_of = null where maybe_dup_of >= %L and maybe_dup_of < %L and not (%s)',
                 lowest, highest, case when kept > 0 then format('maybe_dup_of in (select id from %I)', rest) else 'false' end);
-        when 'risk_decisions' then    -- what waits for a sign-in this old has been over for as long
-            delete from sign_in_holds where decision_id >= lowest and decision_id < highest;
-            delete from sign_in_challenges where decision_id >= lowest and decision_id < highest;
-        else
-        end case;
-        execute format('lock table %I in access exclusive mode', tab);
+        end if;
+        execute format('lock table only %I in access exclusive mode', tab);
         execute format('drop table %I', p.part);
         if kept > 0 then
             execute format('alter table %I rename to %I', rest, p.part);
@@ -251,10 +246,9 @@ alter table risk_decisions
     add foreign key (user_id) references users on delete cascade;
 create index risk_decisions_user on risk_decisions (user_id, at desc, id desc);
 create index risk_decisions_at on risk_decisions (at);
-alter table sign_in_holds
-    add foreign key (user_id, decision_id) references risk_decisions (user_id, id) on delete cascade;
-alter table sign_in_challenges
-    add foreign key (user_id, decision_id) references risk_decisions (user_id, id) on delete cascade;
+-- sign_in_holds and sign_in_challenges, which live for minutes, name their decision
+-- without a foreign key from here on: to drop a partition that others refer to, it
+-- would have to be detached first, which locks those tables and users.
 
 select flint_into_partitions('sync_runs');
 alter table sync_runs

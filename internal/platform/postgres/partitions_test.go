@@ -183,20 +183,20 @@ func TestTheAppsRoleCantDropWhatIsYoung(t *testing.T) {
 	l.at(day("2027-08-01"))
 	part := l.text(`select part from flint_partitions() where parent = 'transactions' and lower <= now() and upper > now()`)
 	for what, c := range map[string]struct{ sql, code string }{
-		"another clock":             {`create or replace function flint_clock() returns timestamptz language sql stable return now() + interval '99 years'`, "42501"},
-		"a clock of its own":        {`create function pg_temp.flint_clock() returns timestamptz language sql stable return now() + interval '99 years'`, ""},
-		"dropping it":               {`drop table ` + part, "42501"},
-		"detaching it":              {`alter table transactions detach partition ` + part, "42501"},
-		"reading it":                {`select * from ` + part, "42501"},
-		"deleting in it":            {`delete from ` + part, "42501"},
-		"adding to it":              {`insert into ` + part + ` default values`, "42501"},
-		"truncating it":             {`truncate ` + part, "42501"},
-		"a partition of its own":    {`select flint_add_partition('transactions', '2050-01-01', '2051-01-01')`, "42501"},
-		"a table without times":     {`select flint_drop_partition('users')`, "22023"},
-		"the same, to count":        {`select flint_strays('users')`, "22023"},
-		"for nobody":                {`select set_config('flint.user', '', false); select flint_drop_partition('transactions')`, "42501"},
-		"for one person":            {`select set_config('flint.user', '` + user + `', false); select flint_drop_partition('transactions')`, "42501"},
-		"another list of tables":    {`create or replace function flint_partitioned() returns table (parent name, unit text, width interval, keep interval, stays text) language sql immutable as 'select 1'`, "42501"},
+		"another clock":          {`create or replace function flint_clock() returns timestamptz language sql stable return now() + interval '99 years'`, "42501"},
+		"a clock of its own":     {`create function pg_temp.flint_clock() returns timestamptz language sql stable return now() + interval '99 years'`, ""},
+		"dropping it":            {`drop table ` + part, "42501"},
+		"detaching it":           {`alter table transactions detach partition ` + part, "42501"},
+		"reading it":             {`select * from ` + part, "42501"},
+		"deleting in it":         {`delete from ` + part, "42501"},
+		"adding to it":           {`insert into ` + part + ` default values`, "42501"},
+		"truncating it":          {`truncate ` + part, "42501"},
+		"a partition of its own": {`select flint_add_partition('transactions', '2050-01-01', '2051-01-01')`, "42501"},
+		"a table without times":  {`select flint_drop_partition('users')`, "22023"},
+		"the same, to count":     {`select flint_strays('users')`, "22023"},
+		"for nobody":             {`select set_config('flint.user', '', false); select flint_drop_partition('transactions')`, "42501"},
+		"for one person":         {`select set_config('flint.user', '` + user + `', false); select flint_drop_partition('transactions')`, "42501"},
+		"another list of tables": {`create or replace function flint_partitioned() returns table (parent name, unit text, width interval, keep interval, stays text) language sql immutable as 'select 1'`, "42501"},
 		"tables in front of others": {`
 			create temp table legal_holds (user_id uuid, released_at timestamptz); create temp table transactions_p20200401 (user_id uuid, date date);
 			set search_path = pg_temp, public; select public.flint_drop_partition('transactions')`, ""},
@@ -398,6 +398,25 @@ func TestNobodyQueuesBehindADrop(t *testing.T) {
 	l.spend(user, account, "", day("2020-05-05"))
 	l.make()
 	l.at(day("2027-08-01"))
+	// Whom it locks out: readers and writers of that one table, and nobody of others.
+	look, err := l.owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked string
+	if _, err := look.Exec(t.Context(), `select set_config('flint.user', 'system', true), flint_drop_partition('transactions')`); err != nil {
+		t.Fatal(err)
+	}
+	err = look.QueryRow(t.Context(), `
+		select coalesce(string_agg(distinct relation::regclass::text, ' '), '') from pg_locks
+		where pid = pg_backend_pid() and mode in ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') and relation is not null
+			and exists (select from pg_class c where c.oid = relation and c.relkind in ('r', 'p'))`).Scan(&locked)
+	if err != nil || locked != "transactions transactions_default" {
+		t.Errorf("locked are %q: %v", locked, err)
+	}
+	if err := look.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	reader, err := l.owner.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -123,6 +123,8 @@ var loose = map[string]string{
 	"support_sessions.admin_id":       "who looks, not whose data",
 	"support_sessions.session_id":     "likewise: the session of who looks",
 	"transaction_keys.transaction_id": "kept by the triggers of transactions; see 00034_partitions.sql",
+	"sign_in_holds.decision_id":       "lives for minutes; its decision is looked up with the owner",
+	"sign_in_challenges.decision_id":  "lives for minutes; its decision is looked up with the owner",
 	"transactions.maybe_dup_of":       "the trigger own_double asks for the owner's; see 00034_partitions.sql",
 	"import_rows.matches":             "a suggestion of the preview, looked up with the owner when it is applied",
 }
