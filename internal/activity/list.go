@@ -165,7 +165,7 @@ func lastID() id.Transaction {
 func list(ctx context.Context, db postgres.DB, owner id.User, f Filter, after mark, limit int) ([]Transaction, error) {
 	args := filterArgs(owner, f)
 	args["after_date"], args["after_id"], args["limit"] = after.Date, after.ID, limit
-	return postgres.Many[Transaction](ctx, db, `
+	return postgres.Many[Transaction](postgres.Planned(ctx), db, `
 		select `+columns+`
 		from transactions t
 		where `+filterSQL+` and (t.date, t.id) < (@after_date::date, @after_id::uuid)
@@ -174,7 +174,7 @@ func list(ctx context.Context, db postgres.DB, owner id.User, f Filter, after ma
 }
 
 func totals(ctx context.Context, db postgres.DB, owner id.User, f Filter) ([]Totals, error) {
-	return postgres.Many[Totals](ctx, db, `
+	return postgres.Many[Totals](postgres.Planned(ctx), db, `
 		select t.currency, coalesce(sum(t.amount) filter (where t.amount > 0), 0) as "in", coalesce(sum(t.amount) filter (where t.amount < 0), 0) as "out",
 			sum(t.amount) as net
 		from transactions t
@@ -191,7 +191,7 @@ func find(ctx context.Context, db postgres.DB, owner id.User, t id.Transaction) 
 
 const columns = `t.id, t.account_id, t.source, t.status, t.amount, t.currency, t.date, t.sealed, t.category, t.kind,
 	t.symbol, t.quantity, t.price, t.fee,
-	(select d.id from transactions d where d.user_id = t.user_id and d.id = t.maybe_dup_of and d.deleted_at is null) as maybe_dup_of`
+	case when t.maybe_dup_of is not null then flint_double_of(t.user_id, t.maybe_dup_of) end as maybe_dup_of`
 
 const filterSQL = `t.user_id = @owner and t.deleted_at is null
 	and (@account::uuid is null or t.account_id = @account)

@@ -77,6 +77,18 @@ func PartitionsOf(ctx context.Context, db DB, table string) (Partitions, error) 
 		from flint_partitions() where parent = @table::text::name`, Args{"table": table})
 }
 
+type plannedKey struct{}
+
+// Planned returns ctx for statements alone that read a table in partitions by
+// something else than ids: they are planned once for a connection, and not anew
+// for their arguments each time, which for many partitions takes longer than
+// reading a page of them.
+func Planned(ctx context.Context) context.Context {
+	return context.WithValue(ctx, plannedKey{}, true)
+}
+
+const setPlanned = `select set_config('plan_cache_mode', 'force_generic_plan', true)`
+
 // patiently runs fn in a transaction, again if others hold what it has to lock.
 func patiently(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error {
 	for try := 1; ; try++ {

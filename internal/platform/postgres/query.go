@@ -101,11 +101,17 @@ func scoped(ctx context.Context, db DB, sql string, args Args) (pgx.BatchResults
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(setScope, scope)
+	if ctx.Value(plannedKey{}) != nil {
+		batch.Queue(setPlanned)
+	}
+	ahead := batch.Len()
 	batch.Queue(sql, named(args)...)
 	sent := pool.SendBatch(ctx, batch)
-	if _, err := sent.Exec(); err != nil {
-		_ = sent.Close()
-		return nil, err
+	for range ahead {
+		if _, err := sent.Exec(); err != nil {
+			_ = sent.Close()
+			return nil, err
+		}
 	}
 	return sent, nil
 }
