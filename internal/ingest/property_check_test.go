@@ -57,10 +57,28 @@ func (l *life) check() {
 		l.errorf("(a, e) %s %s %s is shown, but isn't the bank's, or was deleted", r.Status, r.said.Description, r.Amount)
 	}
 	l.checkBalances()
+	l.checkKeys()
 	before := l.fingerprint()
 	l.quietSync(connection.TriggerSchedule)
 	if after := l.fingerprint(); after != before {
 		l.errorf("(c) syncing again changed something")
+	}
+}
+
+// checkKeys compares the keys, which triggers keep, with the rows that have them.
+func (l *life) checkKeys() {
+	l.t.Helper()
+	off, err := postgres.Many[string](l.t.Context(), l.pool, `
+		with said as (
+			select t.account_id, k.kind, k.key, t.user_id, t.id
+			from transactions t, lateral (values ('posted', t.posted_ptx), ('pending', t.pending_ptx), ('import', t.import_key)) k (kind, key)
+			where k.key is not null
+		), kept as (
+			select account_id, kind, key, user_id, transaction_id from transaction_keys
+		)
+		select x::text from ((table said except table kept) union all (table kept except table said)) x`, nil)
+	if err != nil || len(off) > 0 {
+		l.errorf("(a) keys and rows differ: %q, %v", off, err)
 	}
 }
 
