@@ -63,12 +63,10 @@ func newStore(b *testing.B, user id.User, parts bool) *store {
 	s.activity = activity.New(activity.Config{Pool: s.pool, Keys: envelopetest.New(b, s.pool),
 		Portfolio: portfolio.New(portfolio.Config{Pool: s.pool, Now: time.Now}), Now: time.Now})
 	system := postgres.AsSystem(b.Context(), "a benchmark")
-	for sql, args := range map[string]postgres.Args{
-		`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values (@user, 'ann@example.com', 'A', '', 'free', now(), now())`: {"user": user},
-	} {
-		if err := postgres.Exec(system, s.pool, sql, args); err != nil {
-			b.Fatal(err)
-		}
+	if err := postgres.Exec(system, s.pool, `
+		insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at) values (@user, 'ann', '', '', 'free', now(), now())`,
+		postgres.Args{"user": user}); err != nil {
+		b.Fatal(err)
 	}
 	if err := postgres.Exec(system, s.pool, `
 		insert into accounts (id, user_id, name, institution_name, kind, currency, created_at, updated_at) values (@id, @user, 'A', 'B', 'bank', 'USD', now(), now())`,

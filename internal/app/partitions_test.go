@@ -46,12 +46,8 @@ func TestEightYearsLaterPartitionsAreDropped(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ann, ben := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage"), furnish(h.resident("Ben"), "citibank", "COINBASE", "crypto")
-	user := func(p *person) string { return p.rows(`select id::text from users where email = $1`, p.email)[0] }
-	free, held := user(ann.person), user(ben.person)
-	who, err := id.Parse[id.User](held)
-	if err != nil {
-		t.Fatal(err)
-	}
+	who := h.find(ben.email).ID
+	free, held := h.find(ann.email).ID.String(), who.String()
 	if err := h.app.Privacy.Hold(t.Context(), access.SystemActor("operator", id.User{}), who, "a court"); err != nil {
 		t.Fatal(err)
 	}
@@ -114,15 +110,15 @@ func TestALegalHoldStopsEverySweep(t *testing.T) {
 	old := `now() - interval '2 years'`
 	users := map[string]string{}
 	for who, p := range map[string]*person{"free": h.resident("Ann"), "held": h.resident("Ben")} {
-		u := p.rows(`select id::text from users where email = $1`, p.email)[0]
+		u := h.find(p.email).ID.String()
 		users[who] = u
 		id := `gen_random_uuid()`
 		for _, sql := range []string{
-			`insert into sessions (id, user_id, delivery, device, address, created_at, last_used_at, expires_at) values (` + id + `, $1::uuid, 'web', 'old', '', ` + old + `, ` + old + `, ` + old + `)`,
+			`insert into sessions (id, user_id, delivery, created_at, last_used_at, expires_at) values (` + id + `, $1::uuid, 'web', ` + old + `, ` + old + `, ` + old + `)`,
 			`insert into devices (token_hash, user_id, session_id, created_at, last_used_at) values (` + id + `::text::bytea, $1::uuid, ` + id + `, ` + old + `, ` + old + `)`,
 			`insert into webhook_inbox (id, provider, event_id, event_type, body, received_at, processed_at, sealed_for) values (` + id + `, 'teller', ` + id + `::text, 'old', '', ` + old + `, ` + old + `, $1::uuid)`,
-			`insert into risk_decisions (id, user_id, at, action, address, network, agent, country, latitude, longitude, reach, score, outcome, enforced, reasons, inputs)
-				values (` + id + `, $1::uuid, ` + old + `, 'link', '', '', 'old', '', 0, 0, 0, 0, 'allow', true, '[]', '{}')`,
+			`insert into risk_decisions (id, user_id, at, action, score, outcome, enforced, reasons)
+				values (` + id + `, $1::uuid, ` + old + `, 'link', 0, 'allow', true, '[]')`,
 			`insert into support_consents (id, user_id, code_hash, created_at, until, revoked_at) values (` + id + `, $1::uuid, ` + id + `::text::bytea, ` + old + `, ` + old + `, ` + old + `)`,
 			`with i as (insert into imports (id, user_id, filename, format, sha256, status, created_at, applied_at) values (` + id + `, $1::uuid, 'old', 'csv', '', 'applied', ` + old + `, ` + old + `) returning id)
 				insert into import_rows (import_id, user_id, ordinal, external_id, currency, description, verdict) select id, $1::uuid, 0, '', 'USD', 'old', 'skipped' from i`,
@@ -150,8 +146,8 @@ func TestALegalHoldStopsEverySweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, sql := range map[string]string{
-		"sessions": `sessions where device = 'old' and user_id`, "devices": `devices where last_used_at < now() - interval '1 year' and user_id`,
-		"messages": `webhook_inbox where event_type = 'old' and sealed_for`, "decisions": `risk_decisions where agent = 'old' and user_id`,
+		"sessions": `sessions where created_at < now() - interval '1 year' and user_id`, "devices": `devices where last_used_at < now() - interval '1 year' and user_id`,
+		"messages": `webhook_inbox where event_type = 'old' and sealed_for`, "decisions": `risk_decisions where at < now() - interval '1 year' and user_id`,
 		"consents": `support_consents where user_id`, "lines": `import_rows where user_id`, "previews": `imports where status = 'preview' and user_id`,
 	} {
 		for w, want := range map[string]string{"free": "0", "held": "1"} {

@@ -34,7 +34,9 @@ func TestWhatWasThereBeforePartitionsIsMovedIntoThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &ledger{t, owner, owner}
-	user, account := l.person("ann")
+	user, account := id.New[id.User]().String(), id.New[id.Account]().String()
+	l.exec(`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values ($1, 'ann@example.com', 'Ann', 'x', 'free', now(), now())`, user)
+	l.exec(`insert into accounts (id, user_id, name, institution_name, kind, currency, created_at, updated_at) values ($1, $2, 'Main', 'Bank', 'bank', 'USD', now(), now())`, account, user)
 	put := func(x string, at time.Time, posted, double any) {
 		t.Helper()
 		l.exec(`

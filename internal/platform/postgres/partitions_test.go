@@ -30,12 +30,17 @@ func newLedger(t *testing.T) *ledger {
 	t.Helper()
 	app, owner := pgtest.Owned(t)
 	l := &ledger{t, app, owner}
-	// What a transaction says doesn't matter here, in clear or sealed.
+	// What these rows say doesn't matter here, in clear or sealed.
 	l.exec(`
-		do $$ begin
-			if exists (select from pg_attribute where attrelid = 'transactions'::regclass and attname = 'description') then
-				alter table transactions alter column description drop not null;
-			end if;
+		do $$
+		declare
+			c record;
+		begin
+			for c in select attrelid::regclass as tab, attname from pg_attribute
+				where attrelid in ('accounts'::regclass, 'transactions'::regclass) and attname in ('name', 'institution_name', 'description')
+			loop
+				execute format('alter table %s alter column %I drop not null', c.tab, c.attname);
+			end loop;
 		end $$`)
 	return l
 }
@@ -61,8 +66,8 @@ func (l *ledger) text(sql string, args ...any) (s string) {
 func (l *ledger) person(name string) (user, account string) {
 	l.t.Helper()
 	user, account = id.New[id.User]().String(), id.New[id.Account]().String()
-	l.exec(`insert into users (id, email, first_name, password_hash, tier, created_at, updated_at) values ($1, $2, $2, 'x', 'free', now(), now())`, user, name)
-	l.exec(`insert into accounts (id, user_id, name, institution_name, kind, currency, created_at, updated_at) values ($1, $2, 'Main', 'Bank', 'bank', 'USD', now(), now())`, account, user)
+	l.exec(`insert into users (id, email_mac, sealed, password_hash, tier, created_at, updated_at) values ($1, $2::text::bytea, '', 'x', 'free', now(), now())`, user, name)
+	l.exec(`insert into accounts (id, user_id, kind, currency, created_at, updated_at) values ($1, $2, 'bank', 'USD', now(), now())`, account, user)
 	return user, account
 }
 
