@@ -81,7 +81,7 @@ func Unruled() map[string]string {
 		"retention_runs":    "counts: to show that retention was carried out",
 		"audit_entries":     theLog, "audit_pending": theLog, "audit_leaves": theLog, "audit_nodes": theLog, "audit_checkpoints": theLog, "audit_keys": theLog,
 		"keyring.data_keys":           "with their account; retired ones after the time that backups are kept",
-		"keyring.key_encryption_keys": flints, "keyring.hash_keys": flints, "keyring_made": flints, "keyring_inherited": flints,
+		"keyring.key_encryption_keys": flints, "keyring.hash_keys": flints, "keyring_made": flints, "keyring_inherited": flints, "key_rotations": flints, "leases": flints, "siem_sinks": flints,
 		"signing_keys": flints, "fx_rates": "exchange rates are nobody's",
 		"goose_db_version": flints, "river_migration": flints, "river_leader": flints, "river_queue": flints, "river_notification": flints,
 		"river_job": "ids only; the queue removes finished jobs after days",
