@@ -69,7 +69,7 @@ func newStore(b *testing.B, user id.User, parts bool) *store {
 		b.Fatal(err)
 	}
 	if err := postgres.Exec(system, s.pool, `
-		insert into accounts (id, user_id, name, institution_name, kind, currency, created_at, updated_at) values (@id, @user, 'A', 'B', 'bank', 'USD', now(), now())`,
+		insert into accounts (id, user_id, kind, currency, created_at, updated_at) values (@id, @user, 'bank', 'USD', now(), now())`,
 		postgres.Args{"id": s.account, "user": user}); err != nil {
 		b.Fatal(err)
 	}

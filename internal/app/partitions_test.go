@@ -120,9 +120,9 @@ func TestALegalHoldStopsEverySweep(t *testing.T) {
 			`insert into risk_decisions (id, user_id, at, action, score, outcome, enforced, reasons)
 				values (` + id + `, $1::uuid, ` + old + `, 'link', 0, 'allow', true, '[]')`,
 			`insert into support_consents (id, user_id, code_hash, created_at, until, revoked_at) values (` + id + `, $1::uuid, ` + id + `::text::bytea, ` + old + `, ` + old + `, ` + old + `)`,
-			`with i as (insert into imports (id, user_id, filename, format, sha256, status, created_at, applied_at) values (` + id + `, $1::uuid, 'old', 'csv', '', 'applied', ` + old + `, ` + old + `) returning id)
-				insert into import_rows (import_id, user_id, ordinal, external_id, currency, description, verdict) select id, $1::uuid, 0, '', 'USD', 'old', 'skipped' from i`,
-			`insert into imports (id, user_id, filename, format, sha256, status, created_at) values (` + id + `, $1::uuid, 'old preview', 'csv', '', 'preview', ` + old + `)`,
+			`with i as (insert into imports (id, user_id, format, sha256, status, created_at, applied_at) values (` + id + `, $1::uuid, 'csv', '', 'applied', ` + old + `, ` + old + `) returning id)
+				insert into import_rows (import_id, user_id, ordinal, currency, verdict) select id, $1::uuid, 0, 'USD', 'skipped' from i`,
+			`insert into imports (id, user_id, format, sha256, status, created_at) values (` + id + `, $1::uuid, 'csv', '', 'preview', ` + old + `)`,
 		} {
 			p.rows(sql+` returning 'x'`, u)
 		}
