@@ -70,6 +70,7 @@ var order = []string{
 	"internal/notify",     // live events
 	"internal/webhook",    // what providers tell us
 	"internal/compliance", // what people and the law want of data
+	"internal/screening",  // who is on a list
 	"internal/admin",      // what staff do for people
 	"internal/evidence",   // what shows that controls hold
 

@@ -11,6 +11,7 @@ import (
 
 	"flint/internal/app"
 	"flint/internal/compliance"
+	"flint/internal/id"
 	"flint/internal/identity"
 )
 
@@ -81,7 +82,7 @@ type retentionHold struct {
 // Run places a hold.
 func (c retentionHold) Run(ctx context.Context) error {
 	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
-		if err := a.Privacy.Hold(ctx, operator(), p.ID, c.Reason); err != nil {
+		if _, err := a.Privacy.Hold(ctx, operator(), p.ID, c.Reason); err != nil {
 			return err
 		}
 		fmt.Printf("Nothing of %s's is removed until the hold is released.\n", p.Email)
@@ -97,7 +98,7 @@ type retentionRelease struct {
 // Run releases a hold.
 func (c retentionRelease) Run(ctx context.Context) error {
 	return withPerson(ctx, c.Email, func(ctx context.Context, a *app.App, p identity.Person) error {
-		if err := a.Privacy.Release(ctx, operator(), p.ID, c.Reason); err != nil {
+		if _, err := a.Privacy.Release(ctx, operator(), p.ID, id.LegalHold{}, c.Reason); err != nil {
 			return err
 		}
 		fmt.Printf("The hold on %s's data is released.\n", p.Email)

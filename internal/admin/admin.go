@@ -1,6 +1,7 @@
 // Package admin is what staff do for people: look somebody up, change their
-// plan, close and open their account, sign them out; and, with a person's
-// consent, look at what that person sees.
+// plan, close and open their account, sign them out; keep their data for a court
+// (hold.go), decide whether they are on a list (screening.go); and, with a
+// person's consent, look at what that person sees.
 //
 // To be staff takes three layers: a session of one's own (never an API key), an
 // address that the operator's list names (FLINT_ADMINS), and the flag that only
@@ -27,11 +28,13 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/audit"
+	"flint/internal/compliance"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/identity"
 	"flint/internal/platform/postgres"
 	"flint/internal/risk"
+	"flint/internal/screening"
 	"flint/internal/session"
 )
 
@@ -45,11 +48,13 @@ var (
 
 // Config is what Service needs.
 type Config struct {
-	Pool     *pgxpool.Pool
-	People   *identity.Service
-	Sessions *session.Service
-	Risk     *risk.Service    // nil: nothing is judged
-	Now      func() time.Time // default: time.Now
+	Pool      *pgxpool.Pool
+	People    *identity.Service
+	Sessions  *session.Service
+	Privacy   *compliance.Service
+	Screening *screening.Service
+	Risk      *risk.Service    // nil: nothing is judged
+	Now       func() time.Time // default: time.Now
 }
 
 // Service is admin at work. It is safe for use by many goroutines.

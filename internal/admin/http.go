@@ -79,16 +79,20 @@ type endedOut struct {
 	}
 }
 
+// look is an operation of staff that reads.
+func look(path, summary string) web.Op {
+	g := access.AdminLook()
+	return web.Op{Method: "GET", Path: path, Summary: summary, Tag: "admin", Needs: g.Needs, Limit: g.Limit, Assurance: g.Assurance}
+}
+
+// act is an operation of staff that changes something.
+func act(path, summary string) web.Op {
+	g := access.AdminAct()
+	return web.Op{Method: "POST", Path: path, Summary: summary, Tag: "admin", Needs: g.Needs, Limit: g.Limit, Assurance: g.Assurance, MaxBody: 8 << 10, Status: 204}
+}
+
 // Operations declares what staff can do, and what people decide about support.
 func (s *Service) Operations(api *web.Server) {
-	look := func(path, summary string) web.Op {
-		g := access.AdminLook()
-		return web.Op{Method: "GET", Path: path, Summary: summary, Tag: "admin", Needs: g.Needs, Limit: g.Limit, Assurance: g.Assurance}
-	}
-	act := func(path, summary string) web.Op {
-		g := access.AdminAct()
-		return web.Op{Method: "POST", Path: path, Summary: summary, Tag: "admin", Needs: g.Needs, Limit: g.Limit, Assurance: g.Assurance, MaxBody: 8 << 10, Status: 204}
-	}
 	web.Handle(api, look("/api/admin/users", "List people's accounts, without what they own"), func(ctx context.Context, in *listIn) (*listOut, error) {
 		accounts, err := s.List(ctx, access.From(ctx), Query{Text: in.Text, After: in.Cursor, Limit: in.Limit + 1})
 		if err != nil {
@@ -128,6 +132,8 @@ func (s *Service) Operations(api *web.Server) {
 		out.Body.Ended = n
 		return out, err
 	})
+	s.holdOperations(api)
+	s.screeningOperations(api)
 	s.supportOperations(api)
 }
 

@@ -47,6 +47,7 @@ import (
 	"flint/internal/ratelimit"
 	"flint/internal/risk"
 	"flint/internal/rotation"
+	"flint/internal/screening"
 	"flint/internal/session"
 	"flint/internal/siem"
 	"flint/internal/webhook"
@@ -66,6 +67,8 @@ type App struct {
 	Privacy  *compliance.Service
 	SIEM     *siem.Exporter
 	Rotation *rotation.Service
+	// Screening compares people with lists. Orders and transfers ask it.
+	Screening *screening.Service
 
 	bots         *bot.Guard
 	programs     *apikey.Service
@@ -149,7 +152,9 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.M
 		return nil, err
 	}
 	a.property(g)
-	a.duties(g)
+	if err := a.duties(g); err != nil {
+		return nil, err
+	}
 	a.door(g)
 	return a, a.work(g)
 }
@@ -164,6 +169,13 @@ func (a *App) people(g ground) (err error) {
 	identities.Bots, sessions.Bots = a.bots, a.bots
 	identities.Now, identities.Log, identities.Breaches = g.now, g.log, g.far.breaches()
 	identities.EndSessions = a.endSessions
+	identities.CheckTerms = compliance.CheckTerms
+	identities.Joined = func(ctx context.Context, tx pgx.Tx, user id.User, terms string) error {
+		if err := a.Privacy.Joined(ctx, tx, user, terms); err != nil {
+			return err
+		}
+		return a.Screening.Queue(ctx, tx, user)
+	}
 	identities.ForgetFactors = func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error {
 		return a.Factors.ForgetSince(ctx, tx, actor, user, since)
 	}
@@ -187,7 +199,6 @@ func (a *App) people(g ground) (err error) {
 		return err
 	}
 	a.programs = apikey.New(apikey.Config{Pool: g.pool, People: a.Identity, Now: g.now})
-	a.staff = admin.New(admin.Config{Pool: g.pool, People: a.Identity, Sessions: a.Sessions, Risk: a.Risk, Now: g.now})
 	return nil
 }
 
@@ -231,8 +242,9 @@ func (a *App) property(g ground) {
 	})
 }
 
-// duties makes what exchanges keys and lets go of people's data.
-func (a *App) duties(g ground) {
+// duties makes what exchanges keys, what lets go of people's data, what asks who
+// people are, and what staff do about any of it.
+func (a *App) duties(g ground) error {
 	a.Rotation = a.rotation(g)
 	a.Privacy = compliance.New(compliance.Config{
 		Pool: g.pool, Keys: g.keys, Jobs: g.jobs, People: a.Identity, Origin: g.cfg.Origin, Now: g.now, Log: g.log,
@@ -241,6 +253,19 @@ func (a *App) duties(g ground) {
 			return connection.Untold(ctx, tx, user)
 		},
 	})
+	list, err := screening.OpenList(g.cfg.Screening, g.now, g.log)
+	if err != nil {
+		return err
+	}
+	who := screening.Config{Pool: g.pool, Keys: g.keys, Jobs: g.jobs, People: a.Identity, Now: g.now, Log: g.log}
+	if list != nil { // a nil list inside of an interface is one
+		who.Screener = list
+	}
+	a.Screening = screening.New(who)
+	a.staff = admin.New(admin.Config{
+		Pool: g.pool, People: a.Identity, Sessions: a.Sessions, Risk: a.Risk, Privacy: a.Privacy, Screening: a.Screening, Now: g.now,
+	})
+	return nil
 }
 
 // endSessions ends in tx whatever user is signed in with, API keys too.
@@ -304,6 +329,10 @@ func (a *App) work(g ground) error {
 	river.AddWorker(workers, &compliance.ExportWorker{Service: a.Privacy})
 	river.AddWorker(workers, &compliance.RetainWorker{Service: a.Privacy})
 	river.AddWorker(workers, &compliance.EraseWorker{Service: a.Privacy})
+	river.AddWorker(workers, &compliance.AcceptWorker{Service: a.Privacy})
+	river.AddWorker(workers, &screening.PersonWorker{Service: a.Screening})
+	river.AddWorker(workers, &screening.LookWorker{Service: a.Screening})
+	river.AddWorker(workers, &screening.EverybodyWorker{Service: a.Screening})
 	river.AddWorker(workers, &connection.AdoptWorker{Service: a.connections})
 	river.AddWorker(workers, &connection.SweepWorker{Service: a.connections})
 	river.AddWorker(workers, &webhook.SweepWorker{Service: a.inbox})
@@ -316,6 +345,9 @@ func (a *App) work(g ground) error {
 	}
 	if g.cfg.SIEM.Enabled() {
 		periodic = append(periodic, siem.Periodic())
+	}
+	if g.cfg.Screening.List != "" {
+		periodic = append(periodic, screening.Periodic())
 	}
 	a.Jobs, err = queue.New(g.pool, g.cfg.Queue, workers, periodic, g.log)
 	return err

@@ -30,6 +30,7 @@ import (
 	"flint/internal/provider/teller"
 	"flint/internal/ratelimit"
 	"flint/internal/risk"
+	"flint/internal/screening"
 	"flint/internal/session"
 	"flint/internal/siem"
 )
@@ -71,6 +72,7 @@ type Config struct {
 	Geo        geo.Config
 	Risk       risk.Config
 	SIEM       siem.Config
+	Screening  screening.Settings
 }
 
 // Demo is set by `flint demo` alone.

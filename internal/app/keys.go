@@ -25,6 +25,7 @@ import (
 	"flint/internal/portfolio"
 	"flint/internal/risk"
 	"flint/internal/rotation"
+	"flint/internal/screening"
 	"flint/internal/session"
 	"flint/internal/webhook"
 )
@@ -145,6 +146,7 @@ func SealedPlaces() []envelope.Place {
 	for _, places := range [][]envelope.Place{
 		identity.Places(), apikey.Places(), risk.Places(), connection.Places(), mfa.Places(), session.Places(), webhook.Places(), tlog.Places(), audit.Places(), compliance.Places(),
 		portfolio.Places(), activity.Places(),
+		screening.Places(),
 	} {
 		all = append(all, places...)
 	}

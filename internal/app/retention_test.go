@@ -36,10 +36,10 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 				values ($2::uuid, $3::int::text, $1::uuid, 'posted', 5, 'USD', current_date - $3::int, now(), now()) returning provider_id`, user.String(), account, days)
 		}
 	}
-	if err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); err != nil {
+	if _, err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); !errors.Is(err, compliance.ErrHeld) {
+	if _, err := h.app.Privacy.Hold(t.Context(), operator, users["held"], "a court"); !errors.Is(err, compliance.ErrHeld) {
 		t.Errorf("a second hold: %v", err)
 	}
 	left := func(who, table string) string {
@@ -73,10 +73,10 @@ func TestDataGoesWhenItsTimeIsOver(t *testing.T) {
 	if opening := h.rows(`select opening_balance::text from accounts where user_id = $1::uuid and subtype = 'old'`, users["free"].String())[0]; opening != "110.00000000" {
 		t.Errorf("the account began with %s", opening)
 	}
-	if err := h.app.Privacy.Release(t.Context(), operator, users["held"], "it is over"); err != nil {
+	if _, err := h.app.Privacy.Release(t.Context(), operator, users["held"], id.LegalHold{}, "it is over"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.app.Privacy.Release(t.Context(), operator, users["held"], "it is over"); !errors.Is(err, compliance.ErrUnheld) {
+	if _, err := h.app.Privacy.Release(t.Context(), operator, users["held"], id.LegalHold{}, "it is over"); !errors.Is(err, compliance.ErrUnheld) {
 		t.Errorf("a second release: %v", err)
 	}
 	if r := retain()["transactions"]; r.Removed != 2 || r.Over != 0 {

@@ -104,6 +104,10 @@ func Names() []Name {
 		{"account.erase", Account, "The account was erased", nil, ""},
 		{"export.ask", Account, "A copy of your data was asked for", nil, ""},
 		{"export.fetch", Account, "A copy of your data was downloaded", nil, ""},
+		{"consent.accept", Account, "You accepted a text", map[string]map[string]string{"document": {
+			"terms": "The terms of use.", "privacy": "The privacy notice.", "general": "What Flint is not.",
+			"trading": "What was said about orders.", "connect": "What was said about connecting an institution.", "data": "What was said about the figures.",
+		}}, ""},
 		{"account.look", Account, "Our staff looked at how your account stands, not at what you own", nil, ""},
 		{"account.sign_out", Account, "Our staff signed you out everywhere", nil, ""},
 		{"account.set_tier", Account, "Your plan was changed", map[string]map[string]string{"after": {
@@ -157,6 +161,11 @@ func Names() []Name {
 		{"import.apply", Data, "A statement was imported", nil, ""},
 		{"import.undo", Data, "An import was undone", nil, ""},
 
+		{"screening.match", internal, "Somebody's name is like one on a list", nil, ""},
+		{"screening.look", internal, "Staff looked at who may be on a list", nil, ""},
+		{"screening.decide", internal, "Staff decided whether somebody is on a list", nil, ""},
+		{"screening.renew", internal, "Everybody is compared with another list", nil, ""},
+		{"hold.look", internal, "Staff looked at the legal holds on an account", nil, ""},
 		{"hold.place", internal, "A legal hold was placed", nil, ""},
 		{"hold.release", internal, "A legal hold was released", nil, ""},
 		{"retention.run", internal, "Data whose time was over was removed", nil, ""},

@@ -81,4 +81,5 @@ func (s *Service) Operations(api *web.Server) {
 		return out, s.UndoByLink(ctx, config.NewSecret(in.Body.Token))
 	})
 	s.exportOperations(api)
+	s.consentOperations(api)
 }

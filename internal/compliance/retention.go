@@ -2,7 +2,6 @@ package compliance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"flint/internal/access"
 	"flint/internal/audit"
-	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
 	"flint/internal/platform/queue"
@@ -177,52 +175,4 @@ func Daily() *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(day), func() (river.JobArgs, *river.InsertOpts) {
 		return RetainArgs{}, nil
 	}, &river.PeriodicJobOpts{ID: "compliance.retain", RunOnStart: true})
-}
-
-// The faults of legal holds.
-var (
-	ErrHeld   = fault.New(fault.Conflict, "already_held", "There is a legal hold on this account.")
-	ErrUnheld = fault.New(fault.NotFound, "not_held", "There is no legal hold on this account.")
-)
-
-// Hold keeps user's data from retention and from deletion until Release. The
-// person isn't told.
-func (s *Service) Hold(ctx context.Context, actor access.Actor, user id.User, reason string) error {
-	ctx = postgres.AsSystem(ctx, "a legal hold: the entry about it is not for the person")
-	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		if _, err := s.cfg.People.Lock(ctx, tx, user); err != nil {
-			return fmt.Errorf("lock person: %w", err)
-		}
-		held, err := isHeld(ctx, tx, user)
-		if err != nil {
-			return fmt.Errorf("look for a legal hold: %w", err)
-		}
-		if held {
-			return ErrHeld
-		}
-		hold := id.New[id.LegalHold]()
-		if err := insertHold(ctx, tx, hold, user, reason, s.now()); err != nil {
-			return fmt.Errorf("store hold: %w", err)
-		}
-		return audit.Record(ctx, tx, s.now(), audit.Entry{
-			Actor: actor, Verb: "hold.place", Object: hold.String(), Detail: map[string]any{"user": user.String(), "reason": reason},
-		})
-	})
-}
-
-// Release ends the hold on user's data. ErrUnheld: there is none.
-func (s *Service) Release(ctx context.Context, actor access.Actor, user id.User, reason string) error {
-	ctx = postgres.AsSystem(ctx, "a legal hold: the entry about it is not for the person")
-	return postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		hold, err := releaseHold(ctx, tx, user, s.now())
-		if errors.Is(err, fault.ErrNotFound) {
-			return ErrUnheld
-		}
-		if err != nil {
-			return fmt.Errorf("release hold: %w", err)
-		}
-		return audit.Record(ctx, tx, s.now(), audit.Entry{
-			Actor: actor, Verb: "hold.release", Object: hold.String(), Detail: map[string]any{"user": user.String(), "reason": reason},
-		})
-	})
 }

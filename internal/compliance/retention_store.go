@@ -203,15 +203,3 @@ func insertRun(ctx context.Context, tx pgx.Tx, r Retained, now time.Time) error 
 		insert into retention_runs (rule, at, removed, held, partitions) values (@rule, @now, @removed, @held, @partitions) on conflict do nothing`,
 		postgres.Args{"rule": r.Name, "now": now, "removed": r.Removed, "held": r.Held, "partitions": len(r.Dropped)})
 }
-
-func insertHold(ctx context.Context, tx pgx.Tx, hold id.LegalHold, owner id.User, reason string, now time.Time) error {
-	return postgres.Exec(ctx, tx, `
-		insert into legal_holds (id, user_id, reason, placed_at) values (@id, @owner, @reason, @now)`,
-		postgres.Args{"id": hold, "owner": owner, "reason": reason, "now": now})
-}
-
-func releaseHold(ctx context.Context, tx pgx.Tx, owner id.User, now time.Time) (id.LegalHold, error) {
-	return postgres.Scalar[id.LegalHold](ctx, tx, `
-		update legal_holds set released_at = @now where user_id = @owner and released_at is null returning id`,
-		postgres.Args{"owner": owner, "now": now})
-}

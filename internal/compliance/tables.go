@@ -22,6 +22,7 @@ func tables() []table {
 		{"profile", profile}, {"connections", connections}, {"accounts", accounts}, {"transactions", transactions}, {"holdings", holdings},
 		{"cash", cash}, {"balances_by_day", balances}, {"net_worth_by_day", netWorth}, {"imports", imports}, {"sessions", sessions},
 		{"sign_in_decisions", decisions}, {"devices", devices}, {"passkeys", passkeys}, {"api_keys", apiKeys}, {"deletions", deletions},
+		{"consents", consents},
 	}
 }
 
@@ -183,4 +184,11 @@ func deletions(ctx context.Context, db postgres.DB, owner id.User) ([]string, er
 		select row_to_json(x)::text from (
 			select id, asked_at, due_at, ended_at, outcome
 			from account_deletions where user_id = @owner order by asked_at, id) x`, postgres.Args{"owner": owner})
+}
+
+func consents(ctx context.Context, db postgres.DB, owner id.User) ([]string, error) {
+	return postgres.Many[string](ctx, db, `
+		select row_to_json(x)::text from (
+			select id, document, version, encode(digest, 'hex') as sha256, accepted_at, occasion, request_id
+			from consents where user_id = @owner order by accepted_at, id) x`, postgres.Args{"owner": owner})
 }

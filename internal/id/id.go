@@ -39,6 +39,8 @@ type (
 	Deletion    = Of[deletion]
 	LegalHold   = Of[legalHold]
 	Export      = Of[export]
+	Screening   = Of[screening]
+	Acceptance  = Of[acceptance]
 )
 
 type (
@@ -66,6 +68,8 @@ type (
 	deletion    struct{}
 	legalHold   struct{}
 	export      struct{}
+	screening   struct{}
+	acceptance  struct{}
 )
 
 // New returns a fresh identifier: id.New[id.User]().

@@ -52,6 +52,7 @@ type registerIn struct {
 		FirstName string `json:"firstName" minLength:"1" maxLength:"200"`
 		Email     string `json:"email" minLength:"3" maxLength:"1000"`
 		Password  string `json:"password" minLength:"1" maxLength:"1024" doc:"8 to 256 characters of any kind, compared exactly"`
+		Terms     string `json:"acceptedTerms,omitempty" maxLength:"40" doc:"The version of the terms that the form showed; without one they are asked for later"`
 	}
 }
 
@@ -103,7 +104,7 @@ func (s *Service) Operations(api *web.Server) {
 		Description: "Answers the same whether or not the address is known; the mail tells its owner.",
 		Needs:       access.Public, Limit: "register", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *registerIn) (*said, error) {
-		n := Newcomer{FirstName: in.Body.FirstName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password)}
+		n := Newcomer{FirstName: in.Body.FirstName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Terms: in.Body.Terms}
 		err := s.screen(ctx, in.Body.Form, bot.Register, func() error { return s.Register(ctx, n) }, func() error { return s.seemToRegister(ctx, n) })
 		return say("Almost done: open the link in the mail that we have sent you."), err
 	})

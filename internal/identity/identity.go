@@ -91,6 +91,13 @@ type Config struct {
 	// then; package mfa stands below this one too. Nil: there are none.
 	ForgetFactors func(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, since time.Time) error
 
+	// Joined is told in tx of whoever is new here, with the version of the terms
+	// that they accepted, perhaps none; the zero user is somebody who was here
+	// before, for whom it must do as much work. CheckTerms says what is wrong with a
+	// version. Both belong to packages below this one. Nil: nobody is told.
+	Joined     func(ctx context.Context, tx pgx.Tx, user id.User, terms string) error
+	CheckTerms func(version string) error
+
 	Now func() time.Time // default: time.Now
 	Log *slog.Logger     // default: slog.Default()
 }

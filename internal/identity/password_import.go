@@ -65,8 +65,8 @@ func (s *Service) Import(ctx context.Context, actor access.Actor, n Immigrant, t
 		}); err != nil {
 			return err
 		}
-		if !n.Confirmed {
-			return nil
+		if err := s.joined(ctx, tx, p.ID, ""); err != nil || !n.Confirmed {
+			return err
 		}
 		return s.confirm(access.With(ctx, actor), tx, p.ID)
 	})

@@ -25,6 +25,7 @@ type Newcomer struct {
 	FirstName string
 	Email     string
 	Password  config.Secret
+	Terms     string // the version that they accept; empty: they weren't asked
 }
 
 func (s *Service) checkNewcomer(n Newcomer) (Newcomer, error) {
@@ -41,7 +42,20 @@ func (s *Service) checkNewcomer(n Newcomer) (Newcomer, error) {
 	if bad != nil {
 		return Newcomer{}, bad
 	}
-	return Newcomer{FirstName: name, Email: email, Password: n.Password}, nil
+	if n.Terms != "" && s.cfg.CheckTerms != nil {
+		if err := s.cfg.CheckTerms(n.Terms); err != nil {
+			return Newcomer{}, err
+		}
+	}
+	return Newcomer{FirstName: name, Email: email, Password: n.Password, Terms: n.Terms}, nil
+}
+
+// joined tells of somebody who is new; the zero user: who isn't.
+func (s *Service) joined(ctx context.Context, tx pgx.Tx, user id.User, terms string) error {
+	if s.cfg.Joined == nil {
+		return nil
+	}
+	return s.cfg.Joined(ctx, tx, user, terms)
 }
 
 // cleanName accepts a line of 1 to 80 characters without control characters and
@@ -78,16 +92,19 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 		if err != nil {
 			return fmt.Errorf("store person: %w", err)
 		}
-		verb, job := "account.register", river.JobArgs(ConfirmArgs{User: owner})
+		verb, job, newcomer := "account.register", river.JobArgs(ConfirmArgs{User: owner}), owner
 		switch {
 		case owner.IsZero(): // whose it was can get it back, and has mails that say so
 			verb, job = "account.register_again", NoticeArgs{User: s.nobody(n.Email)}
 		case owner != p.ID:
-			verb, job = "account.register_again", NoticeArgs{User: owner}
+			verb, job, newcomer = "account.register_again", NoticeArgs{User: owner}, id.User{}
 		}
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
 			Actor: access.From(ctx), Subject: owner, Verb: verb, Object: owner.String(),
 		}); err != nil {
+			return err
+		}
+		if err := s.joined(ctx, tx, newcomer, n.Terms); err != nil {
 			return err
 		}
 		_, err = s.queue.InsertTx(ctx, tx, job, nil)
@@ -158,6 +175,9 @@ func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tie
 		if err := audit.Record(ctx, tx, p.CreatedAt, audit.Entry{
 			Actor: actor, Subject: p.ID, Verb: "account.admit", Object: p.ID.String(), Detail: map[string]any{"tier": string(tier)},
 		}); err != nil {
+			return err
+		}
+		if err := s.joined(ctx, tx, p.ID, n.Terms); err != nil {
 			return err
 		}
 		return s.confirm(access.With(ctx, actor), tx, p.ID)

@@ -113,6 +113,9 @@ func (s *Service) Invite(ctx context.Context, actor access.Actor, firstName, ema
 		}); err != nil {
 			return err
 		}
+		if err := s.joined(ctx, tx, p.ID, ""); err != nil {
+			return err
+		}
 		_, err := s.queue.InsertTx(ctx, tx, SetupArgs{User: p.ID}, nil)
 		return err
 	})

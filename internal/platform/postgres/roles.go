@@ -15,9 +15,9 @@ const AppRole = "flint_app"
 // grantApp lets the app's role read and change the rows of every table that the
 // migrating role owns, the job queue's too. It runs after every migration and
 // touches only what isn't granted yet. Some tables are kept from it: the log of
-// acts and its proofs are written and read but never changed, and which
-// migrations have run is only read. Partitions are reached through their table
-// alone, whose triggers then see every change.
+// acts and its proofs, and who accepted which text, are written and read but never
+// changed, and which migrations have run is only read. Partitions are reached
+// through their table alone, whose triggers then see every change.
 const grantApp = `do $$
 declare
 	t record;
@@ -41,7 +41,7 @@ begin
 		end if;
 		may := case
 			when t.relkind = 'v' or t.relname = 'goose_db_version' then 'select'
-			when t.relname in ('audit_entries', 'audit_leaves', 'audit_nodes', 'audit_keys') then 'select, insert'
+			when t.relname in ('audit_entries', 'audit_leaves', 'audit_nodes', 'audit_keys', 'consents') then 'select, insert'
 			when t.relname = 'audit_checkpoints' then 'select, insert, update'
 			else 'select, insert, update, delete'
 		end;
