@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -118,6 +119,10 @@ func newHouse(t *testing.T, change ...func(env map[string]string)) *house {
 	env["FLINT_ORIGIN"], env["FLINT_STATE"], env["FLINT_NEW_USER_TIER"] = h.url, h.state, "premium"
 	env["MAIL_FROM"] = "Flint <hello@flint.example>"
 	env["FLINT_TRUSTED_PROXIES"] = "127.0.0.1/32,::1/128" // so that each person has an address, and limits, of their own
+	env["FLINT_SCREENING_LIST"] = filepath.Join(h.state, "screening.csv")
+	if err := os.WriteFile(env["FLINT_SCREENING_LIST"], []byte(wanted), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	env["FLINT_ADMINS"], env["FLINT_TRADERS"] = "Ada@Example.com, sue@example.com,ned@example.com", "ada@example.com"
 	for _, c := range change {
 		c(env)
@@ -163,6 +168,9 @@ type person struct {
 	look            string // in whose place, for support
 }
 
+// wanted is the list that people are compared with.
+const wanted = "id,list,name,aliases,born,countries\n7,sanctions,Igor KASIMOV,Игорь Касимов,1961,RU\n"
+
 // newcomer registers somebody and reads the mail, but doesn't confirm.
 func (h *house) newcomer(name string) *person {
 	h.t.Helper()
@@ -171,7 +179,7 @@ func (h *house) newcomer(name string) *person {
 	n := h.people
 	h.mu.Unlock()
 	p := &person{
-		house: h, email: strings.ToLower(name) + "@example.com", password: name + " has a long password " + strconv.Itoa(n*7919),
+		house: h, email: strings.ReplaceAll(strings.ToLower(name), " ", ".") + "@example.com", password: name + " has a long password " + strconv.Itoa(n*7919),
 		address: "203.0.113." + strconv.Itoa(n),
 	}
 	p.must("POST", "/api/auth/public-register", map[string]string{"firstName": name, "email": p.email, "password": p.password})

@@ -70,7 +70,7 @@ func (s *Service) Accept(ctx context.Context, actor access.Actor, name, version 
 
 func (s *Service) accept(ctx context.Context, actor access.Actor, d Document, occasion, request string) (at time.Time, err error) {
 	err = postgres.InTx(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		a := Acceptance{ID: id.New[id.Acceptance](), Document: d.Name, Version: d.Version, AcceptedAt: s.now()}
+		a := Acceptance{ID: id.New[id.Acceptance](), Document: d.Name, Version: d.Version, AcceptedAt: s.now().Truncate(time.Microsecond)} // as it is stored
 		added, err := insertAcceptance(ctx, tx, actor.User, a, d.digest(), occasion, request)
 		if err != nil {
 			return fmt.Errorf("store an acceptance: %w", err)

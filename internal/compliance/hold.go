@@ -111,7 +111,7 @@ func insertHold(ctx context.Context, tx pgx.Tx, owner id.User, h LegalHold) erro
 func releaseHold(ctx context.Context, tx pgx.Tx, owner id.User, hold id.LegalHold, now time.Time) (LegalHold, error) {
 	return postgres.One[LegalHold](ctx, tx, `
 		update legal_holds set released_at = @now
-		where user_id = @owner and released_at is null and (@hold = '00000000-0000-0000-0000-000000000000'::uuid or id = @hold)
+		where user_id = @owner and released_at is null and (@hold::uuid is null or id = @hold)
 		returning `+holdColumns,
 		postgres.Args{"owner": owner, "hold": hold, "now": now})
 }

@@ -11,6 +11,6 @@ import (
 // ids, for work that walks through everybody in steps. The context says whose
 // rows may be seen.
 func (s *Service) Next(ctx context.Context, after id.User, limit int) ([]id.User, error) {
-	return postgres.Many[id.User](ctx, s.pool, `select id from users where id > @after order by id limit @limit`,
+	return postgres.Many[id.User](ctx, s.pool, `select id from users where @after::uuid is null or id > @after order by id limit @limit`,
 		postgres.Args{"after": after, "limit": limit})
 }

@@ -55,7 +55,7 @@ func isHeld(ctx context.Context, db postgres.DB, user id.User) (bool, error) {
 func list(ctx context.Context, db postgres.DB, all bool, before id.Screening, limit int) ([]row, error) {
 	return postgres.Many[row](ctx, db, `
 		select `+columns+` from screenings
-		where (@all or state = 'open') and (@before = '00000000-0000-0000-0000-000000000000'::uuid or id < @before)
+		where (@all or state = 'open') and (@before::uuid is null or id < @before)
 		order by id desc limit @limit`,
 		postgres.Args{"all": all, "before": before, "limit": limit})
 }

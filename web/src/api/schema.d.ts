@@ -39,6 +39,46 @@ export interface paths {
         patch: operations["patch-accounts-by-id"];
         trace?: never;
     };
+    "/api/admin/screenings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who may be on a list of those whom one may not do business with
+         * @description The person must not be told.
+         */
+        get: operations["get-admin-screenings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/screenings/{id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say whether somebody is whom a list names
+         * @description confirm: the person's orders and transfers are stopped until it is cleared. The person must not be told. It can be decided again the other way.
+         */
+        post: operations["post-admin-screenings-by-id-decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/support/sessions": {
         parameters: {
             query?: never;
@@ -121,6 +161,44 @@ export interface paths {
         put?: never;
         /** Close somebody's account to sign-ins */
         post: operations["post-admin-users-by-id-ban"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{id}/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the legal holds on somebody's data */
+        get: operations["get-admin-users-by-id-holds"];
+        put?: never;
+        /**
+         * Keep somebody's data from retention and deletion
+         * @description The person isn't told. 409 already_held if there is a hold.
+         */
+        post: operations["post-admin-users-by-id-holds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{id}/holds/{hold}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a legal hold */
+        post: operations["post-admin-users-by-id-holds-by-hold-end"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1398,6 +1476,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/privacy/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what you are asked to accept, and what you accepted */
+        get: operations["get-privacy-consents"];
+        put?: never;
+        /**
+         * Accept a text
+         * @description 409 not_current if there is a newer version by now. To accept once more changes nothing.
+         */
+        post: operations["post-privacy-consents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/privacy/deletion": {
         parameters: {
             query?: never;
@@ -1431,6 +1530,23 @@ export interface paths {
         put?: never;
         /** Keep your account after all, with the link of the mail */
         post: operations["post-privacy-deletion-undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/privacy/documents/{document}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the terms, the privacy notice or a disclaimer */
+        get: operations["get-privacy-documents-by-document"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1765,6 +1881,12 @@ export interface components {
             teller: components["schemas"]["AppTellerInfo"];
             version: string;
         };
+        AcceptInBody: {
+            /** @enum {string} */
+            document: "terms" | "privacy" | "general" | "trading" | "connect" | "data";
+            /** @description The one that you have read */
+            version: string;
+        };
         AccountOutputBody: {
             /** @description As you call it, or else as the provider does */
             accountName: string;
@@ -1895,6 +2017,17 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        AdminHoldView: {
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Address of one of the staff; operator: on the command line */
+            createdBy: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            /** Format: uuid */
+            id: string;
+            reason: string;
+        };
         AdminInUse: {
             /** @description First name */
             by: string;
@@ -1905,6 +2038,42 @@ export interface components {
             /** Format: uuid */
             nextCursor: string | null;
             users: components["schemas"]["AdminAccount"][];
+        };
+        AdminScreeningView: {
+            /** @description The entry's, as far as it is known */
+            born: string;
+            /** @description The entry's */
+            countries: string[];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            decidedAt: string | null;
+            /** @description Address of one of the staff */
+            decidedBy: string | null;
+            email: string;
+            /** @description The name in the list that is alike */
+            entry: string;
+            /** @description The entry's id in that list */
+            entryId: string;
+            /** @description The entry's main name */
+            entryName: string;
+            /** Format: uuid */
+            id: string;
+            list: string;
+            /** @description Who was compared: the person, or whom they want to pay */
+            name: string;
+            note: string;
+            /** @enum {string} */
+            occasion: "registration" | "transfer" | "list";
+            /**
+             * Format: double
+             * @description How alike the names are, to 1
+             */
+            score: number;
+            /** @enum {string} */
+            state: "open" | "cleared" | "confirmed";
+            /** Format: uuid */
+            userId: string;
         };
         Amount: {
             /**
@@ -2137,6 +2306,22 @@ export interface components {
             invert?: boolean;
             memo?: string;
         };
+        ComplianceAskedView: {
+            /** Format: date-time */
+            acceptedAt: string | null;
+            /** @description The latest that you accepted; null: none */
+            acceptedVersion: string | null;
+            /** @enum {string} */
+            document: "terms" | "privacy" | "general" | "trading" | "connect" | "data";
+            /** @description To use Flint at all; the others are asked for where they matter */
+            required: boolean;
+            summary: string;
+            title: string;
+            /** @description Where its text is */
+            url: string;
+            /** @description The one in force */
+            version: string;
+        };
         ComplianceDeletionView: {
             /** Format: date-time */
             askedAt: string;
@@ -2246,6 +2431,9 @@ export interface components {
             /** @description null: support can't look */
             consent: components["schemas"]["AdminConsent"] | null;
         };
+        ConsentsOutBody: {
+            documents: components["schemas"]["ComplianceAskedView"][];
+        };
         ConsistencyOutBody: {
             /** @description The earlier checkpoint */
             from: string;
@@ -2264,6 +2452,12 @@ export interface components {
         };
         DashboardBodySnapTradeStatusStruct: {
             connected: boolean;
+        };
+        DecideInBody: {
+            /** @description Why; it is kept */
+            note: string;
+            /** @enum {string} */
+            verdict: "clear" | "confirm";
         };
         DecisionsOutBody: {
             decisions: components["schemas"]["Explained"][];
@@ -2317,10 +2511,25 @@ export interface components {
         DevicesOutBody: {
             devices: components["schemas"]["SessionDeviceView"][];
         };
+        DocumentOutBody: {
+            document: string;
+            required: boolean;
+            /** @description Of the text, in hexadecimal */
+            sha256: string;
+            summary: string;
+            /** @description Markdown */
+            text: string;
+            title: string;
+            version: string;
+        };
         EditInputBody: {
             category?: string;
             merchant?: string;
             note?: string;
+        };
+        EndHoldInBody: {
+            /** @description Why; it is recorded */
+            reason: string;
         };
         EndedOutBody: {
             /**
@@ -2390,6 +2599,10 @@ export interface components {
             holdings: components["schemas"]["PortfolioHoldingView"][];
             missing: components["schemas"]["Missing"][];
             summary: components["schemas"]["SummaryStruct"];
+        };
+        HoldsOutBody: {
+            /** @description The newest first */
+            holds: components["schemas"]["AdminHoldView"][];
         };
         IdentitySupportView: {
             /** @description First name */
@@ -2805,6 +3018,8 @@ export interface components {
             success: boolean;
         };
         RegisterInBody: {
+            /** @description The version of the terms that the form showed; without one they are asked for later */
+            acceptedTerms?: string;
             email: string;
             firstName: string;
             /** @description The token of /api/auth/challenge, asked for when the form was shown */
@@ -2842,6 +3057,11 @@ export interface components {
             alreadyVerified?: boolean;
             message: string;
             success: boolean;
+        };
+        ScreeningsOutBody: {
+            /** Format: uuid */
+            nextCursor: string | null;
+            screenings: components["schemas"]["AdminScreeningView"][];
         };
         SessionDeviceView: {
             /** @description Empty if unknown */
@@ -3324,6 +3544,93 @@ export interface operations {
             };
         };
     };
+    "get-admin-screenings": {
+        parameters: {
+            query?: {
+                state?: "open" | "all";
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreeningsOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-admin-screenings-by-id-decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminScreeningView"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-admin-support-sessions": {
         parameters: {
             query?: never;
@@ -3509,6 +3816,135 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-users-by-id-holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldsOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-admin-users-by-id-holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhyInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminHoldView"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-admin-users-by-id-holds-by-hold-end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndHoldInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminHoldView"];
+                };
             };
             /** @description Too often; Retry-After says when to come back */
             429: {
@@ -6566,6 +7002,86 @@ export interface operations {
             };
         };
     };
+    "get-privacy-consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentsOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-privacy-consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComplianceAskedView"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-privacy-deletion": {
         parameters: {
             query?: never;
@@ -6698,6 +7214,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UndoOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-privacy-documents-by-document": {
+        parameters: {
+            query?: {
+                /** @description An earlier one; default: the one in force */
+                version?: string;
+            };
+            header?: never;
+            path: {
+                document: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
