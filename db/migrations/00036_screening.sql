@@ -40,5 +40,11 @@ create table screening_list (
     finished_at timestamptz
 );
 
--- Which of the staff placed a hold; null: an operator, on the command line.
-alter table legal_holds add column placed_by uuid;
+-- Why there is a hold is sealed. What older versions left in clear is sealed at the
+-- next start.
+alter table legal_holds rename column reason to clear_reason;
+alter table legal_holds
+    alter column clear_reason drop not null,
+    add column sealed bytea,
+    add column placed_by uuid,                                -- of the staff; null: an operator, on the command line
+    add check (sealed is not null or clear_reason is not null);

@@ -103,7 +103,7 @@ func TestPublicDoorsAreFew(t *testing.T) {
 		"POST /api/auth/passkeys/sign-in": true, "POST /api/auth/passkeys/sign-in/options": true,
 		"POST /api/auth/refresh": true, "POST /api/auth/refresh-token": true, "POST /api/auth/logout": true, "POST /api/auth/magic-link": true,
 		"GET /api/auth/jwks": true, "GET /api/auth/challenge": true, "POST /api/user/email/confirm": true, "POST /api/user/email/undo": true, "POST /api/teller/webhook": true,
-		"POST /api/privacy/deletion/undo": true, "POST /api/snaptrade/webhooks": true, "POST /api/webhooks/snaptrade": true,
+		"GET /api/privacy/documents/{document}": true, "POST /api/privacy/deletion/undo": true, "POST /api/snaptrade/webhooks": true, "POST /api/webhooks/snaptrade": true,
 	}
 	server, err := app.Describe()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"flint/internal/access"
 	"flint/internal/app"
 	"flint/internal/audit/tlog"
 	"flint/internal/config"
@@ -113,7 +114,9 @@ func TestTheErasedAreGone(t *testing.T) {
 		}
 	}
 
-	h.rows(`insert into legal_holds (id, user_id, reason, placed_at) values (gen_random_uuid(), $1::uuid, 'a court', now()) returning id::text`, user)
+	if _, err := h.app.Privacy.Hold(t.Context(), access.SystemActor("operator", id.User{}), h.find(ann.email).ID, "a court"); err != nil {
+		t.Fatal(err)
+	}
 	ann.due()
 	h.until("the hold is found", func() bool {
 		return len(h.rows(`select id::text from river_job where kind = 'compliance.erase' and state = 'scheduled' and scheduled_at > now() + interval '30 minutes'`)) == 1

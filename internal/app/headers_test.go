@@ -81,7 +81,7 @@ func (m household) real(path string) string {
 		size := m.rows(`select max(size)::text from audit_checkpoints`)[0]
 		return path + "?from=" + size + "&to=" + size
 	}
-	return path
+	return strings.Replace(path, "{document}", "terms", 1)
 }
 
 // readingCallsNobody reads all that can be read, and counts what arrives at the

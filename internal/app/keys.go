@@ -109,7 +109,7 @@ func OpenKeys(ctx context.Context, cfg Config, pool *pgxpool.Pool) (*envelope.Ke
 func inherited() []envelope.Inherited {
 	var all []envelope.Inherited
 	for _, list := range [][]envelope.Inherited{
-		identity.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited(), risk.Inherited(), portfolio.Inherited(), activity.Inherited(),
+		identity.Inherited(), compliance.Inherited(), mfa.Inherited(), apikey.Inherited(), session.Inherited(), risk.Inherited(), portfolio.Inherited(), activity.Inherited(),
 	} {
 		all = append(all, list...)
 	}

@@ -62,7 +62,7 @@ func (e Export) Status(now time.Time) string {
 
 // Places are where compliance keeps sealed values.
 func Places() []envelope.Place {
-	return []envelope.Place{{Table: "privacy_exports", Column: "archive", Row: "id", Owner: "user_id"}}
+	return []envelope.Place{{Table: "privacy_exports", Column: "archive", Row: "id", Owner: "user_id"}, holdPlace()}
 }
 
 func exportRef(owner id.User, export id.Export) envelope.Ref {

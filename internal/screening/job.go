@@ -250,7 +250,7 @@ func (s *Service) some(ctx context.Context, version string) (more bool, wait tim
 	var finished *time.Time
 	if len(users) < batch {
 		now := s.now()
-		finished = &now
+		finished, after = &now, id.User{} // nobody is named for longer than needed
 	}
 	_, err = advance(ctx, s.cfg.Pool, version, after, finished)
 	return finished == nil, 0, err
