@@ -21,20 +21,21 @@ import (
 // userImport brings people from another system, with the hashes of their
 // passwords.
 type userImport struct {
-	File string `arg:"" type:"existingfile" help:"One JSON object a line: email, firstName, passwordHash (bcrypt, or scrypt, PBKDF2, Argon2id as PHC string), and if wanted tier (free) and emailConfirmed (false)."`
+	File string `arg:"" type:"existingfile" help:"One JSON object a line: email, firstName, passwordHash (bcrypt, or scrypt, PBKDF2, Argon2id as PHC string), and if wanted lastName, tier (free) and emailConfirmed (false)."`
 }
 
 // importLine is a line of the file.
 type importLine struct {
 	Email          string      `json:"email"`
 	FirstName      string      `json:"firstName"`
+	LastName       string      `json:"lastName"`
 	PasswordHash   string      `json:"passwordHash"`
 	Tier           access.Tier `json:"tier"`
 	EmailConfirmed bool        `json:"emailConfirmed"`
 }
 
 func (l importLine) immigrant() identity.Immigrant {
-	return identity.Immigrant{FirstName: l.FirstName, Email: l.Email, Hash: config.NewSecret(l.PasswordHash), Confirmed: l.EmailConfirmed}
+	return identity.Immigrant{FirstName: l.FirstName, LastName: l.LastName, Email: l.Email, Hash: config.NewSecret(l.PasswordHash), Confirmed: l.EmailConfirmed}
 }
 
 // maxFaults is how many wrong lines are named.

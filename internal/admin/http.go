@@ -18,6 +18,7 @@ type account struct {
 	ID            id.User     `json:"id" format:"uuid"`
 	Email         string      `json:"email"`
 	FirstName     string      `json:"firstName"`
+	LastName      string      `json:"lastName" doc:"Empty: not given"`
 	Tier          access.Tier `json:"tier" enum:"free,basic,pro,premium"`
 	Role          access.Role `json:"role" enum:"SUPER_ADMIN,ADMIN,PRO_USER,BASIC_USER,FREE_USER"`
 	EmailVerified bool        `json:"emailVerified"`
@@ -28,7 +29,7 @@ type account struct {
 
 func accountOf(a Account) account {
 	return account{
-		ID: a.ID, Email: a.Email, FirstName: a.FirstName, Tier: a.Tier, Role: a.Role, EmailVerified: a.Confirmed(),
+		ID: a.ID, Email: a.Email, FirstName: a.FirstName, LastName: a.LastName, Tier: a.Tier, Role: a.Role, EmailVerified: a.Confirmed(),
 		MFAEnabled: a.SecondFactor, CreatedAt: a.CreatedAt, BannedAt: a.BannedAt,
 	}
 }

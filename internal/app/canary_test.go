@@ -18,7 +18,7 @@ func TestNobodyIsReadableInTheDatabase(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	var canaries []canary
-	for _, bring := range []plant{names, addressesGiven, lookedAfter, whence} {
+	for _, bring := range []plant{names, addressesGiven, lookedAfter, whence, suspected} {
 		canaries = append(canaries, bring(h)...)
 	}
 	h.until("the mails are sent", func() bool {
@@ -129,5 +129,19 @@ func lookedAfter(h *house) []canary {
 	return []canary{
 		{name: "the name of who was banned", value: "coyolxauh"}, {name: "why support looked", value: "itzpapalotl"},
 		{name: "why somebody was banned", value: "centzonhuitznahua"},
+	}
+}
+
+// suspected has somebody compared with the list, and staff decide and hold.
+func suspected(h *house) []canary {
+	h.t.Helper()
+	ada := h.staffed("Sue", access.Admin)
+	p := h.register("Igor", "Kasimovsson-Tezcacoatl", "suspect@example.com")
+	whom := h.register("Igor", "Kasimov", "match@example.com")
+	ada.must("POST", "/api/admin/screenings/"+ada.screened(whom)+"/decide", map[string]string{"verdict": "confirm", "note": "huehuecoyotl knows him"})
+	ada.must("POST", "/api/admin/users/"+p.whoIs(p.email)+"/holds", map[string]string{"reason": "cihuacoatl wrote from court"})
+	return []canary{
+		{name: "a last name", value: "tezcacoatl"}, {name: "whom somebody is taken for", value: "kasimov"},
+		{name: "why it was decided", value: "huehuecoyotl"}, {name: "why there is a hold", value: "cihuacoatl"},
 	}
 }

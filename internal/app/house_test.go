@@ -174,15 +174,22 @@ const wanted = "id,list,name,aliases,born,countries\n7,sanctions,Igor KASIMOV,И
 // newcomer registers somebody and reads the mail, but doesn't confirm.
 func (h *house) newcomer(name string) *person {
 	h.t.Helper()
+	first, last, _ := strings.Cut(name, " ")
+	return h.register(first, last, strings.ReplaceAll(strings.ToLower(name), " ", ".")+"@example.com")
+}
+
+// register is newcomer for a whole name.
+func (h *house) register(first, last, email string) *person {
+	h.t.Helper()
 	h.mu.Lock()
 	h.people++
 	n := h.people
 	h.mu.Unlock()
 	p := &person{
-		house: h, email: strings.ReplaceAll(strings.ToLower(name), " ", ".") + "@example.com", password: name + " has a long password " + strconv.Itoa(n*7919),
+		house: h, email: email, password: first + " has a long password " + strconv.Itoa(n*7919),
 		address: "203.0.113." + strconv.Itoa(n),
 	}
-	p.must("POST", "/api/auth/public-register", map[string]string{"firstName": name, "email": p.email, "password": p.password})
+	p.must("POST", "/api/auth/public-register", map[string]string{"firstName": first, "lastName": last, "email": p.email, "password": p.password})
 	var box struct{ Messages []struct{ Links []string } }
 	h.order("GET", "/control/inbox?wait=30&to="+url.QueryEscape(p.email), nil, &box)
 	for _, m := range box.Messages {
@@ -193,7 +200,7 @@ func (h *house) newcomer(name string) *person {
 		}
 	}
 	if p.confirmation == "" {
-		h.t.Fatalf("no mail for %s: %+v", name, box)
+		h.t.Fatalf("no mail for %s: %+v", email, box)
 	}
 	return p
 }

@@ -43,6 +43,8 @@ func TestWhatAnOlderVersionLeftInClearIsSealedAtStart(t *testing.T) {
 			select gen_random_uuid(), id, now(), 'password', '192.0.2.1', '192.0.2.0', 'Canary/5.0', 'GB', 51.5, -0.1, 20, 0, 'allow', false, '[]', '{"canary": 1}' from users where @older > 0`,
 		`insert into sessions (id, user_id, delivery, clear_device, clear_address, created_at, last_used_at, expires_at)
 			select gen_random_uuid(), id, 'web', 'Canary/5.0', '192.0.2.1', now(), now(), now() + interval '1 day' from users where @older > 0`,
+		`insert into legal_holds (id, user_id, clear_reason, placed_at)
+			select gen_random_uuid(), id, 'a canary in court', now() from users where @older > 0`,
 	} {
 		if err := postgres.Exec(t.Context(), all, sql, postgres.Args{"older": older}); err != nil {
 			t.Fatal(err)
@@ -128,7 +130,7 @@ func TestWhatAnOlderVersionLeftInClearIsSealedAtStart(t *testing.T) {
 		}
 		values[f.Place] = f.Values
 	}
-	for _, place := range []string{"users.sealed", "email_changes.sealed", "passkeys.sealed", "api_keys.sealed", "sessions.sealed", "devices.sealed", "risk_decisions.sealed"} {
+	for _, place := range []string{"users.sealed", "email_changes.sealed", "passkeys.sealed", "api_keys.sealed", "sessions.sealed", "devices.sealed", "risk_decisions.sealed", "legal_holds.sealed"} {
 		if values[place] != older {
 			t.Errorf("%s: %d of %d values", place, values[place], older)
 		}

@@ -17,7 +17,7 @@ type View struct {
 	ID               id.User     `json:"id" format:"uuid"`
 	Email            string      `json:"email"`
 	FirstName        string      `json:"firstName"`
-	LastName         string      `json:"lastName" doc:"Always empty; older clients expect it"`
+	LastName         string      `json:"lastName" doc:"Empty: not given"`
 	Role             string      `json:"role" enum:"admin,user"`
 	SubscriptionTier access.Tier `json:"subscriptionTier" enum:"free,basic,pro,premium"`
 	MFAEnabled       bool        `json:"mfaEnabled"`
@@ -41,7 +41,7 @@ func ViewOf(p Person) View {
 		role = "admin"
 	}
 	return View{
-		ID: p.ID, Email: p.Email, FirstName: p.FirstName, Role: role, SubscriptionTier: p.Tier,
+		ID: p.ID, Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: role, SubscriptionTier: p.Tier,
 		MFAEnabled: p.SecondFactor, EmailVerified: p.Confirmed(), Currency: p.Currency, TimeZone: p.TimeZone,
 	}
 }
@@ -50,6 +50,7 @@ type registerIn struct {
 	Body struct {
 		bot.Form
 		FirstName string `json:"firstName" minLength:"1" maxLength:"200"`
+		LastName  string `json:"lastName,omitempty" maxLength:"200"`
 		Email     string `json:"email" minLength:"3" maxLength:"1000"`
 		Password  string `json:"password" minLength:"1" maxLength:"1024" doc:"8 to 256 characters of any kind, compared exactly"`
 		Terms     string `json:"acceptedTerms,omitempty" maxLength:"40" doc:"The version of the terms that the form showed; without one they are asked for later"`
@@ -104,7 +105,7 @@ func (s *Service) Operations(api *web.Server) {
 		Description: "Answers the same whether or not the address is known; the mail tells its owner.",
 		Needs:       access.Public, Limit: "register", MaxBody: 8 << 10,
 	}, func(ctx context.Context, in *registerIn) (*said, error) {
-		n := Newcomer{FirstName: in.Body.FirstName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Terms: in.Body.Terms}
+		n := Newcomer{FirstName: in.Body.FirstName, LastName: in.Body.LastName, Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Terms: in.Body.Terms}
 		err := s.screen(ctx, in.Body.Form, bot.Register, func() error { return s.Register(ctx, n) }, func() error { return s.seemToRegister(ctx, n) })
 		return say("Almost done: open the link in the mail that we have sent you."), err
 	})
@@ -146,7 +147,7 @@ func (s *Service) Operations(api *web.Server) {
 	}, func(ctx context.Context, _ *struct{}) (*meOut, error) {
 		p, err := s.Person(ctx, access.From(ctx).User)
 		out := &meOut{}
-		out.Body.ID, out.Body.Email, out.Body.Name, out.Body.CreatedAt = p.ID, p.Email, p.FirstName, p.CreatedAt
+		out.Body.ID, out.Body.Email, out.Body.Name, out.Body.CreatedAt = p.ID, p.Email, p.Name(), p.CreatedAt
 		return out, err
 	})
 }

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,6 +126,7 @@ type Person struct {
 	ID              id.User
 	Email           string `db:"-"` // canonical; see CanonicalEmail. Sealed where it is stored, as is
 	FirstName       string `db:"-"`
+	LastName        string `db:"-"` // empty: not given
 	Tier            access.Tier
 	IsAdmin         bool
 	IsSuperAdmin    bool
@@ -136,6 +138,9 @@ type Person struct {
 	SecondFactor    bool // kept by package mfa
 	PasswordVersion int  // goes up with each change of the password
 }
+
+// Name returns the whole name, as far as it was given.
+func (p Person) Name() string { return strings.TrimSpace(p.FirstName + " " + p.LastName) }
 
 // Confirmed reports whether the person's address is known to be theirs.
 func (p Person) Confirmed() bool { return p.EmailVerifiedAt != nil }

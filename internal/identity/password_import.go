@@ -19,6 +19,7 @@ import (
 // hash: bcrypt, or scrypt, PBKDF2 or Argon2id as a PHC string.
 type Immigrant struct {
 	FirstName string
+	LastName  string // may be empty
 	Email     string
 	Hash      config.Secret
 	Confirmed bool // the other system knew that the address is theirs
@@ -27,23 +28,25 @@ type Immigrant struct {
 // Check reports what would keep n from being imported, but for an address that is
 // known. It returns the address as it would be stored.
 func (n Immigrant) Check(tier access.Tier) (email string, err error) {
-	email, _, err = n.clean(tier)
-	return email, err
+	p, err := n.clean(tier)
+	return p.Email, err
 }
 
-func (n Immigrant) clean(tier access.Tier) (email, name string, err error) {
+// clean returns who n is to be.
+func (n Immigrant) clean(tier access.Tier) (Person, error) {
 	email, emailErr := CanonicalEmail(n.Email)
-	name, nameErr := cleanName(n.FirstName)
-	if err := errors.Join(emailErr, nameErr); err != nil {
-		return "", "", err
+	first, nameErr := cleanName(n.FirstName)
+	last, lastErr := cleanLastName(n.LastName)
+	if err := errors.Join(emailErr, nameErr, lastErr); err != nil {
+		return Person{}, err
 	}
 	if !tier.Valid() {
-		return "", "", fault.BadField("tier", "must be free, basic, pro or premium")
+		return Person{}, fault.BadField("tier", "must be free, basic, pro or premium")
 	}
 	if err := checkHash(n.Hash); err != nil {
-		return "", "", fault.Because(fault.BadField("hash", "must be a bcrypt hash, or a scrypt, PBKDF2 or Argon2id one as a PHC string, of bearable cost"), err)
+		return Person{}, fault.Because(fault.BadField("hash", "must be a bcrypt hash, or a scrypt, PBKDF2 or Argon2id one as a PHC string, of bearable cost"), err)
 	}
-	return email, name, nil
+	return Person{Email: email, FirstName: first, LastName: last, Tier: tier}, nil
 }
 
 // Import stores an immigrant on behalf of actor, an operator. They sign in with
@@ -51,11 +54,11 @@ func (n Immigrant) clean(tier access.Tier) (email, name string, err error) {
 // ours. If the address is known it returns ErrKnown. No mail leaves.
 func (s *Service) Import(ctx context.Context, actor access.Actor, n Immigrant, tier access.Tier) (Person, error) {
 	ctx = postgres.AsSystem(ctx, "an operator brings somebody who may be known already")
-	email, name, err := n.clean(tier)
+	p, err := n.clean(tier)
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{ID: id.New[id.User](), Email: email, FirstName: name, Tier: tier, CreatedAt: s.now()}
+	p.ID, p.CreatedAt = id.New[id.User](), s.now()
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := admit(ctx, tx, p, chosen{hash: n.Hash.Reveal()}); err != nil {
 			return err

@@ -23,6 +23,7 @@ import (
 // Newcomer is what somebody says about themselves when they sign up.
 type Newcomer struct {
 	FirstName string
+	LastName  string // may be empty
 	Email     string
 	Password  config.Secret
 	Terms     string // the version that they accept; empty: they weren't asked
@@ -31,8 +32,13 @@ type Newcomer struct {
 func (s *Service) checkNewcomer(n Newcomer) (Newcomer, error) {
 	email, emailErr := CanonicalEmail(n.Email)
 	name, nameErr := cleanName(n.FirstName)
+	last, lastErr := cleanLastName(n.LastName)
+	words := []string{n.FirstName, n.Email}
+	if last != "" {
+		words = append(words, last)
+	}
 	var bad *fault.Fault
-	for _, err := range []error{nameErr, emailErr, s.checkChoice("body.password", n.Password, n.FirstName, n.Email)} {
+	for _, err := range []error{nameErr, lastErr, emailErr, s.checkChoice("body.password", n.Password, words...)} {
 		if f := fault.Of(err); f != nil && bad == nil {
 			bad = f
 		} else if f != nil {
@@ -47,7 +53,7 @@ func (s *Service) checkNewcomer(n Newcomer) (Newcomer, error) {
 			return Newcomer{}, err
 		}
 	}
-	return Newcomer{FirstName: name, Email: email, Password: n.Password, Terms: n.Terms}, nil
+	return Newcomer{FirstName: name, LastName: last, Email: email, Password: n.Password, Terms: n.Terms}, nil
 }
 
 // joined tells of somebody who is new; the zero user: who isn't.
@@ -71,6 +77,18 @@ func cleanName(s string) (string, error) {
 	return s, nil
 }
 
+// cleanLastName is cleanName for what may be left out.
+func cleanLastName(s string) (string, error) {
+	if strings.TrimSpace(s) == "" {
+		return "", nil
+	}
+	clean, err := cleanName(s)
+	if err != nil {
+		return "", fault.BadField("body.lastName", "must be a name of at most 80 characters")
+	}
+	return clean, nil
+}
+
 // Register stores a newcomer and queues the mail that asks them to confirm.
 // If the address is known it changes nothing and queues a mail to its owner; the
 // caller can't tell the two apart.
@@ -86,7 +104,7 @@ func (s *Service) Register(ctx context.Context, n Newcomer) error {
 	}
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		p := Person{
-			ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: s.cfg.NewUserTier, CreatedAt: s.now(),
+			ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Tier: s.cfg.NewUserTier, CreatedAt: s.now(),
 		}
 		owner, err := insertPerson(ctx, tx, p, choice)
 		if err != nil {
@@ -167,7 +185,7 @@ func (s *Service) Admit(ctx context.Context, actor access.Actor, n Newcomer, tie
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, Tier: tier, CreatedAt: s.now()}
+	p := Person{ID: id.New[id.User](), Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Tier: tier, CreatedAt: s.now()}
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := admit(ctx, tx, p, choice); err != nil {
 			return err

@@ -26,6 +26,7 @@ const (
 type personal struct {
 	Email     string `json:"email"`
 	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name,omitempty"`
 }
 
 // addresses is what email_changes.sealed holds.
@@ -52,7 +53,7 @@ func Inherited() []envelope.Inherited {
 		{
 			Place: places[0], Clear: []string{"clear_email", "clear_first_name"}, Marks: []envelope.Mark{mark("email_mac")},
 			Pack: func(clear []*string) ([]byte, error) {
-				return json.Marshal(personal{envelope.Text(clear[0]), envelope.Text(clear[1])})
+				return json.Marshal(personal{Email: envelope.Text(clear[0]), FirstName: envelope.Text(clear[1])})
 			},
 		},
 		{
@@ -106,7 +107,7 @@ func (p Person) seal(ctx context.Context, db postgres.DB) (sealed, mac []byte, e
 	if err != nil {
 		return nil, nil, err
 	}
-	sealed, err = keys.Pack(ctx, personRef(p.ID), personal{p.Email, p.FirstName})
+	sealed, err = keys.Pack(ctx, personRef(p.ID), personal{p.Email, p.FirstName, p.LastName})
 	return sealed, macOf(keys, p.Email), err
 }
 
@@ -121,7 +122,7 @@ func (p *Person) open(ctx context.Context, db postgres.DB, sealed []byte) error 
 	if err := keys.Unpack(ctx, personRef(p.ID), sealed, &who); err != nil {
 		return fmt.Errorf("person %s: %w", p.ID, err)
 	}
-	p.Email, p.FirstName = who.Email, who.FirstName
+	p.Email, p.FirstName, p.LastName = who.Email, who.FirstName, who.LastName
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (s *Service) person(ctx context.Context, user id.User, why Occasion) error 
 	if err != nil {
 		return fmt.Errorf("find person: %w", err)
 	}
-	_, err = s.compare(ctx, user, Subject{Name: p.FirstName}, why)
+	_, err = s.compare(ctx, user, Subject{Name: p.Name()}, why)
 	return err
 }
 
@@ -105,21 +105,13 @@ func (s *Service) mark(user id.User, who Subject, e Entry, why Occasion) ([]byte
 }
 
 func (s *Service) seal(ctx context.Context, r row, f Finding) ([]byte, error) {
-	plain, err := json.Marshal(f)
-	if err != nil {
-		return nil, fmt.Errorf("write a finding: %w", err)
-	}
-	return s.cfg.Keys.Seal(ctx, ref(r.UserID, r.ID), plain)
+	return s.cfg.Keys.Pack(ctx, ref(r.UserID, r.ID), f)
 }
 
 func (s *Service) open(ctx context.Context, r row) (Screening, error) {
 	is := Screening{ID: r.ID, User: r.UserID, Occasion: r.Occasion, State: r.State, CreatedAt: r.CreatedAt, DecidedAt: r.DecidedAt, DecidedBy: r.DecidedBy}
-	plain, err := s.cfg.Keys.Open(ctx, ref(r.UserID, r.ID), r.Sealed)
-	if err != nil {
+	if err := s.cfg.Keys.Unpack(ctx, ref(r.UserID, r.ID), r.Sealed, &is.Finding); err != nil {
 		return is, fmt.Errorf("open a screening: %w", err)
-	}
-	if err := json.Unmarshal(plain, &is.Finding); err != nil {
-		return is, fmt.Errorf("read a screening: %w", err)
 	}
 	return is, nil
 }
@@ -186,6 +178,13 @@ func (s *Service) List(ctx context.Context, actor access.Actor, all bool, before
 	rows, err := list(ctx, s.cfg.Pool, all, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list screenings: %w", err)
+	}
+	sealed := make([][]byte, 0, len(rows))
+	for _, r := range rows {
+		sealed = append(sealed, r.Sealed)
+	}
+	if err := s.cfg.Keys.Ahead(ctx, sealed...); err != nil {
+		return nil, err
 	}
 	found := []Screening{}
 	for _, r := range rows {
