@@ -2003,6 +2003,8 @@ export interface components {
             firstName: string;
             /** Format: uuid */
             id: string;
+            /** @description Empty: not given */
+            lastName: string;
             mfaEnabled: boolean;
             /** @enum {string} */
             role: "SUPER_ADMIN" | "ADMIN" | "PRO_USER" | "BASIC_USER" | "FREE_USER";
@@ -3024,6 +3026,7 @@ export interface components {
             firstName: string;
             /** @description The token of /api/auth/challenge, asked for when the form was shown */
             formToken?: string;
+            lastName?: string;
             /** @description 8 to 256 characters of any kind, compared exactly */
             password: string;
             /** @description After challenge_required: see /api/auth/challenge */
@@ -3392,7 +3395,7 @@ export interface components {
             firstName: string;
             /** Format: uuid */
             id: string;
-            /** @description Always empty; older clients expect it */
+            /** @description Empty: not given */
             lastName: string;
             mfaEnabled: boolean;
             /** @enum {string} */
