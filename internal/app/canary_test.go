@@ -141,7 +141,7 @@ func suspected(h *house) []canary {
 	ada.must("POST", "/api/admin/screenings/"+ada.screened(whom)+"/decide", map[string]string{"verdict": "confirm", "note": "huehuecoyotl knows him"})
 	ada.must("POST", "/api/admin/users/"+p.whoIs(p.email)+"/holds", map[string]string{"reason": "cihuacoatl wrote from court"})
 	return []canary{
-		{name: "a last name", value: "tezcacoatl"}, {name: "whom somebody is taken for", value: "kasimov"},
+		{name: "a last name", value: "tezcacoatl"}, {name: "whom somebody is taken for", value: "igor kasimov"}, {name: "the list that somebody is on", value: "sanctions"},
 		{name: "why it was decided", value: "huehuecoyotl"}, {name: "why there is a hold", value: "cihuacoatl"},
 	}
 }
