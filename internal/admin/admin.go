@@ -17,6 +17,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -75,6 +76,7 @@ type Account struct {
 	identity.Person
 	Role     access.Role
 	Sessions int              // live ones; of a single account only, as are
+	Held     bool             // orders and transfers are stopped: they are on a list
 	Judged   []risk.Explained // the latest decisions about its sign-ins
 }
 
@@ -122,6 +124,11 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, user id.User) (Ac
 		a.Role = s.cfg.People.Role(a.Person)
 		if a.Sessions, err = countSessions(ctx, tx, user, s.now()); err != nil {
 			return fmt.Errorf("count sessions: %w", err)
+		}
+		if err := s.cfg.Screening.Gate(ctx, tx, user); err != nil {
+			if a.Held = errors.Is(err, screening.ErrHeld); !a.Held {
+				return err
+			}
 		}
 		return audit.Record(ctx, tx, s.now(), audit.Entry{Actor: actor, Subject: user, Verb: "account.look", Object: user.String()})
 	})

@@ -55,6 +55,7 @@ type oneOut struct {
 	Body struct {
 		account
 		Sessions  int              `json:"sessions" doc:"How many live ones there are"`
+		Held      bool             `json:"held" doc:"It was confirmed that they are on a list: no orders, no transfers. They must not be told"`
 		Decisions []risk.Explained `json:"decisions" doc:"The latest about sign-ins, with their reasons"`
 	}
 }
@@ -113,7 +114,7 @@ func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, look("/api/admin/users/{id}", "See how somebody's account stands, without what they own"), func(ctx context.Context, in *oneIn) (*oneOut, error) {
 		a, err := s.Get(ctx, access.From(ctx), in.ID)
 		out := &oneOut{}
-		out.Body.account, out.Body.Sessions, out.Body.Decisions = accountOf(a), a.Sessions, a.Judged
+		out.Body.account, out.Body.Sessions, out.Body.Held, out.Body.Decisions = accountOf(a), a.Sessions, a.Held, a.Judged
 		return out, err
 	})
 	web.Handle(api, act("/api/admin/users/{id}/tier", "Change somebody's plan"), func(ctx context.Context, in *tierIn) (*struct{}, error) {

@@ -88,6 +88,11 @@ func TestWhoIsOnAListIsHeldAndNotTold(t *testing.T) {
 		if !errors.Is(gate(igor), screening.ErrHeld) || gate(olga) != nil {
 			t.Errorf("the gate: %v and %v", gate(igor), gate(olga))
 		}
+		for p, held := range map[*person]string{igor: `"held":true`, olga: `"held":false`} {
+			if a := ada.must("GET", "/api/admin/users/"+h.whoIs(p.email), nil); !strings.Contains(a.body, held) {
+				t.Errorf("staff don't see %s of %s: %s", held, p.email, a.body)
+			}
+		}
 		var page screenedPage
 		ada.must("GET", "/api/admin/screenings", nil).json(t, &page)
 		if len(page.Screenings) != 0 {

@@ -2765,6 +2765,8 @@ export interface components {
         OneOutBody: {
             /** @description The latest about sign-ins, with their reasons */
             decisions: components["schemas"]["Explained"][];
+            /** @description It was confirmed that they are on a list: no orders, no transfers. They must not be told */
+            held: boolean;
             /**
              * Format: int64
              * @description How many live ones there are
