@@ -17,7 +17,7 @@ var pairs = []struct {
 	same, others []string
 }{
 	{"Vladimir Sergeyevich PETROV", []string{"Vladimir Petrov", "Petrov, Vladimir", "Wladimir Petrow", "Владимир Петров", "Vladimir Sergeevich Petroff", "Vladmir Petrov", "V. Petrov", "Vladimir S. Petrov", "PETROV Vladimir Sergeievitch"},
-		[]string{"Vladimir Ivanov", "Petra Vladimirova", "Viktor Petrosyan", "Vladimir", "Sergey Vladimirov", "Anna Petrova Smith"}},
+		[]string{"Vladimir Ivanov", "Petra Vladimirova", "Viktor Petrosyan", "Vladimir", "Sergey Vladimirov", "Anna Petrova Smith", "Vladimira Petrova"}},
 	{"Mohammed Hussein AL-RASHIDI", []string{"Muhammad Husayn al Rashidi", "Mohamed Hussain Alrashidi", "Mohamad Hosein El Rashidi", "Al-Rashidi Mohammed", "Mohammed H. al-Rashidi", "Mohammad Rashidi"},
 		[]string{"Mohammed Hassan Tariq", "Mohammed Ali", "Rashid Khan", "Hussein Mohammed Ahmed Karim", "Mohammed"}},
 	{"José María GARCÍA LÓPEZ", []string{"Jose Maria Garcia Lopez", "García López, José", "Jose Garcia", "Jose M. Garcia-Lopez", "Joze Garcia Lopez"},
@@ -29,9 +29,9 @@ var pairs = []struct {
 	{"Nguyễn Văn HÙNG", []string{"Nguyen Van Hung", "Hung Van Nguyen", "Nguyễn Hùng"},
 		[]string{"Nguyen Thi Lan", "Tran Van Minh", "Hung Pham"}},
 	{"Γιώργος ΠΑΠΑΔΟΠΟΥΛΟΣ", []string{"Giorgos Papadopoulos", "Yiorgos Papadopoulos", "Papadopoulos Giorgos"},
-		[]string{"Giorgos Papandreou", "Maria Papadaki", "Nikos Pappas"}},
+		[]string{"Giorgos Papandreou", "Giorgos Papadimitriou", "Maria Papadaki", "Nikos Pappas"}},
 	{"Xiaoming ZHANG", []string{"Zhang Xiaoming", "Xiao Ming Zhang", "Zhang Xiao-Ming"},
-		[]string{"Zhang Wei", "Xiaohong Chang", "Li Xiaoming Wong"}},
+		[]string{"Zhang Wei", "Xiaoming Zheng", "Xiaohong Chang", "Li Xiaoming Wong"}},
 	{"Abdul Rahman SALEH", []string{"Abdulrahman Saleh", "Abd al-Rahman Saleh", "Abdul-Rahman Salih", "Abdur Rahman Saleh"},
 		[]string{"Abdul Karim Nasser", "Rahman Malik", "Saleh Mansour"}},
 	{"Sean O'CONNELL", []string{"Seán Ó Connell", "Sean OConnell", "Sean O’Connell", "O'Connell Sean"},

@@ -90,11 +90,11 @@ func tokens(name string) []token {
 // some of the Latin alphabets themselves.
 var sounds = strings.NewReplacer(
 	"shch", "s", "tsch", "C", "tch", "C", "sch", "s", "dzh", "j",
-	"iou", "u", "you", "u", "yu", "u", "iu", "u", "ou", "u", "oo", "u", "oy", "ui",
+	"iou", "u", "you", "u", "yu", "u", "iu", "u", "ju", "u", "ou", "u", "oo", "u", "oy", "ui",
 	"ya", "a", "ia", "a", "ye", "i", "ie", "i", "ee", "i", "ei", "i", "ey", "i", "ai", "i", "ay", "i", "ej", "i", "ij", "i", "iy", "i", "yi", "i",
 	"ae", "i", "oe", "u", "ue", "u",
-	"sh", "s", "ch", "C", "kh", "h", "gh", "g", "ph", "f", "th", "t", "dh", "d", "zh", "z", "dj", "j", "ck", "k", "ts", "c", "tz", "c", "cz", "c",
-	"ce", "si", "ci", "si", "cy", "si", "c", "k", "q", "k", "x", "ks", "w", "v", "y", "i", "o", "u", "e", "i",
+	"sh", "s", "ch", "C", "kh", "h", "gh", "g", "ph", "f", "th", "t", "dh", "d", "zh", "s", "dj", "j", "ck", "k", "ts", "c", "tz", "c", "cz", "c",
+	"ce", "si", "ci", "si", "cy", "si", "c", "k", "q", "k", "x", "ks", "w", "v", "z", "s", "y", "i", "o", "u", "e", "i",
 )
 
 // fold returns how a word sounds, roughly: words that are one name in different
