@@ -67,6 +67,17 @@ func TestWhoIsOnAListIsHeldAndNotTold(t *testing.T) {
 	}
 	clear, confirm := map[string]string{"verdict": "clear", "note": "born another year"}, map[string]string{"verdict": "confirm", "note": "the passport says so"}
 
+	t.Run("by the whole name that was given", func(t *testing.T) {
+		if a := igor.must("GET", "/api/auth/user", nil); !strings.Contains(a.body, `"firstName":"Igor","lastName":"Kasimow"`) {
+			t.Errorf("%s", a.body)
+		}
+		if a := igor.must("GET", "/api/me", nil); !strings.Contains(a.body, `"name":"Igor Kasimow"`) {
+			t.Errorf("%s", a.body)
+		}
+		stranger := &person{house: h, address: "203.0.113.79"}
+		stranger.refused("POST", "/api/auth/public-register",
+			map[string]string{"firstName": "Eve", "lastName": "Two\nlines", "email": "eve@example.com", "password": "a long password of Eve"}, 422, "invalid_input")
+	})
 	t.Run("staff alone decide, for a reason", func(t *testing.T) {
 		olga.refused("GET", "/api/admin/screenings", nil, 403, "forbidden")
 		olga.refused("POST", at, clear, 403, "forbidden")
