@@ -48,7 +48,7 @@ func TestEightYearsLaterPartitionsAreDropped(t *testing.T) {
 	ann, ben := furnish(h.resident("Ann"), "chase", "SCHWAB", "brokerage"), furnish(h.resident("Ben"), "citibank", "COINBASE", "crypto")
 	who := h.find(ben.email).ID
 	free, held := h.find(ann.email).ID.String(), who.String()
-	if err := h.app.Privacy.Hold(t.Context(), access.SystemActor("operator", id.User{}), who, "a court"); err != nil {
+	if _, err := h.app.Privacy.Hold(t.Context(), access.SystemActor("operator", id.User{}), who, "a court"); err != nil {
 		t.Fatal(err)
 	}
 	count := func(table, user string) string {
@@ -89,7 +89,7 @@ func TestEightYearsLaterPartitionsAreDropped(t *testing.T) {
 	if list := ben.must("GET", "/api/transactions?limit=5", nil).body; !strings.Contains(list, `"amount"`) {
 		t.Error("who is held doesn't see their transactions")
 	}
-	if err := h.app.Privacy.Release(t.Context(), access.SystemActor("operator", id.User{}), who, "it is over"); err != nil {
+	if _, err := h.app.Privacy.Release(t.Context(), access.SystemActor("operator", id.User{}), who, id.LegalHold{}, "it is over"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.years(h.asOwner(), 8).Retain(t.Context()); err != nil {
@@ -131,7 +131,7 @@ func TestALegalHoldStopsEverySweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.app.Privacy.Hold(t.Context(), access.SystemActor("operator", id.User{}), who, "a court"); err != nil {
+	if _, err := h.app.Privacy.Hold(t.Context(), access.SystemActor("operator", id.User{}), who, "a court"); err != nil {
 		t.Fatal(err)
 	}
 	sweeper := &webhook.SweepWorker{Service: webhook.New(h.own, nil, nil, webhook.Config{Now: time.Now})}

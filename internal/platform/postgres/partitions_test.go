@@ -131,7 +131,7 @@ func TestPartitionsCarryAHouseholdThroughEightYears(t *testing.T) {
 	l := newLedger(t)
 	user, account := l.person("ann")
 	held, holds := l.person("ben")
-	l.exec(`insert into legal_holds (id, user_id, reason, placed_at) values ($1, $2, 'a court', now())`, id.New[id.LegalHold]().String(), held)
+	l.exec(`insert into legal_holds (id, user_id, sealed, placed_at) values ($1, $2, 'a court', now())`, id.New[id.LegalHold]().String(), held)
 	var dropped []string
 	for year := 2027; year <= 2035; year++ {
 		for _, month := range []time.Month{1, 4, 7, 10} {
@@ -177,7 +177,7 @@ func TestTheAppsRoleCantDropWhatIsYoung(t *testing.T) {
 	user, account := l.person("ann")
 	l.spend(user, account, "a", time.Now())
 	held, holds := l.person("ben") // what is old enough, but held, isn't theirs to drop either
-	l.exec(`insert into legal_holds (id, user_id, reason, placed_at) values ($1, $2, 'a court', now())`, id.New[id.LegalHold]().String(), held)
+	l.exec(`insert into legal_holds (id, user_id, sealed, placed_at) values ($1, $2, 'a court', now())`, id.New[id.LegalHold]().String(), held)
 	l.spend(held, holds, "", day("2020-05-05"))
 	l.make()
 	l.at(day("2027-08-01"))
@@ -338,7 +338,7 @@ func TestTwoNodesAndAKillBetweenStepsDropEachOnce(t *testing.T) {
 	x, y := l.spend(user, account, "a", old), l.spend(held, holds, "b", old)
 	double := l.spend(user, account, "c", time.Now())
 	l.exec(`update transactions set maybe_dup_of = $2 where id = $1`, double, x)
-	l.exec(`insert into legal_holds (id, user_id, reason, placed_at) values ($1, $2, 'a court', now())`, id.New[id.LegalHold]().String(), held)
+	l.exec(`insert into legal_holds (id, user_id, sealed, placed_at) values ($1, $2, 'a court', now())`, id.New[id.LegalHold]().String(), held)
 	if n := l.make(); n != 1 {
 		t.Errorf("%d partitions were made of the past", n)
 	}
