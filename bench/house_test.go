@@ -44,8 +44,9 @@ type house struct {
 	url    string // of the database
 	state  string // folder with the key ring
 	people int
-	apart  bool // the nodes to come hash in a process of its own, as servers do
-	owner  bool // the nodes to come work as a superuser, whom no policy holds back
+	apart  bool   // the nodes to come hash in a process of its own, as servers do
+	owner  bool   // the nodes to come work as a superuser, whom no policy holds back
+	limits string // the nodes to come count by these instead of refusing nobody; see FLINT_LIMITS
 }
 
 // hashArg tells the test binary to hash for a node.
@@ -90,11 +91,16 @@ func (h *house) build() *node {
 	if h.owner {
 		database = h.url
 	}
+	shadow := "data" // counted, but nobody is refused
+	if h.limits != "" {
+		shadow = ""
+	}
 	if err := config.Load(ctx, config.Map(map[string]string{
 		"DATABASE_URL": database, "FLINT_ORIGIN": "https://" + host, "FLINT_STATE": h.state, "FLINT_KEYRING": filepath.Join(h.state, "keyring"),
 		"FLINT_TRUSTED_PROXIES": "127.0.0.1/32", // so that each caller may have an address, and limits, of their own
 		"HIBP_BASE_URL":         "off",
-		"FLINT_LIMITS_SHADOW":   "data", // counted, but nobody is refused
+		"FLINT_LIMITS":          h.limits,
+		"FLINT_LIMITS_SHADOW":   shadow,
 	}), &n.cfg); err != nil {
 		h.b.Fatal(err)
 	}

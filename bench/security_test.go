@@ -5,19 +5,24 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flint/internal/access"
+	"flint/internal/id"
+	"flint/internal/identity"
 	"flint/internal/platform/postgres"
-	"flint/internal/platform/telemetry"
 	"flint/internal/platform/web"
+	"flint/internal/portfolio"
 	"flint/internal/session"
 )
 
@@ -38,88 +43,195 @@ func read(ctx context.Context, pool *pgxpool.Pool) (page, error) {
 	return page{rows}, err
 }
 
-// BenchmarkSecurity asks one handler through everything that guards Flint (id and
-// log line, headers, odd requests, hosts, shield, origin, session by cookie,
-// permission, two rate limits, strict reading, problems) and bare, as plain
-// net/http with encoding/json, in turns. Requests come over the loopback
-// network from a client that does next to nothing; times are of the processor,
-// client and kernel included, for both alike. With "read" the handler asks the
-// database for twenty rows, with "nothing" it answers a constant: no handler is
-// as cheap, so no handler's share is larger. "Typed" is the third door: the same
-// operation without who, how often, where from and room; what it takes more than
-// bare is binding, describing and logging, which guard nobody.
+// crowd is who asks: so many people with a session each, and addresses. Each
+// person and each address asks now and then, as people do.
+type crowd struct {
+	people  []identity.Person
+	cookies []string
+	asked   int
+	turn    atomic.Uint32
+}
+
+const (
+	crowdPeople    = 32
+	crowdAddresses = 1024
+)
+
+func (h *house) gather(n *node) *crowd {
+	h.b.Helper()
+	c := &crowd{}
+	for range crowdPeople {
+		p := h.admit(n)
+		r := carry(get(mine), h.enter(n, p, session.Web), session.Web)
+		h.warm(n, r)
+		c.people, c.cookies = append(c.people, p), append(c.cookies, r.Header.Get("Cookie"))
+	}
+	return c
+}
+
+// anyone is one of them, each in turn.
+func (c *crowd) anyone() id.User {
+	return c.people[c.turn.Add(1)%uint32(len(c.people))].ID
+}
+
+// next is the next request for path.
+func (c *crowd) next(path string) []byte {
+	c.asked++
+	i := c.asked % len(c.people)
+	address := netip.AddrFrom4([4]byte{100, 64, byte(c.asked % crowdAddresses >> 8), byte(c.asked)})
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36\r\n"+
+		"Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en-US,en;q=0.9\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n"+
+		"X-Forwarded-For: %s\r\nCookie: %s\r\n\r\n", path, host, address, c.cookies[i])
+}
+
+// BenchmarkSecurity asks one handler behind everything that guards Flint (headers,
+// odd requests, hosts, address, shield, origin, session by cookie, permission, two
+// rate limits, deadlines, whose rows the database may show) and bare, in turns;
+// and, to be told, as plain net/http with encoding/json, without the binding and
+// the log line that every operation has. So many clients as there are callers ask
+// at once, over the loopback network, doing next to nothing themselves: the node
+// has always something to do, as one has whose throughput matters. What a request
+// takes is time of the processor: this process's, clients and kernel included, for
+// all doors alike, and apart from it the database's.
+//
+// "nothing" answers a constant: no handler is as cheap, so no handler's share is
+// larger. "read" asks the database for twenty rows that are nobody's. "standing" is
+// the read behind GET /api/accounts and GET /api/dashboard for a person with ten
+// accounts: held by policies behind the guarded door, by a superuser, whom none
+// holds, behind the bare ones.
 //
 //	cost-%         of the throughput: 100 · (1 − bare / guarded)
-//	security-%     100 · (1 − typed / guarded)
+//	whole-cost-%   the same with the database's time in it
+//	nethttp-%      cost-% of plain net/http
 func BenchmarkSecurity(b *testing.B) {
 	h := newHouse(b)
+	h.limits = "data=premium:10000"
 	n := h.start()
-	g := h.enter(n, h.admit(n), session.Web)
-	cookie := carry(get(mine), g, session.Web)
-	h.warm(n, cookie)
-	type answered struct{ Body page }
-	bare := http.NewServeMux()
-	typed := web.New(web.Config{Origin: "https://" + host, Log: telemetry.NewLogger(io.Discard, slog.LevelInfo)})
-	for path, handler := range map[string]func(context.Context) (page, error){
-		"/api/bench/nothing": func(context.Context) (page, error) { return page{[]row{}}, nil },
-		"/api/bench/read":    func(ctx context.Context) (page, error) { return read(ctx, n.pool) },
-	} {
-		web.Handle(n.Web, web.Op{Method: "GET", Path: path, Summary: "Read", Tag: "bench", Needs: access.SignedIn, Limit: "public"},
-			func(ctx context.Context, _ *struct{}) (*answered, error) {
-				p, err := handler(ctx)
-				return &answered{p}, err
-			})
-		web.Handle(typed, web.Op{Method: "GET", Path: path, Summary: "Read", Tag: "bench", Needs: access.Public, Limit: "none"},
-			func(ctx context.Context, _ *struct{}) (*answered, error) {
-				p, err := handler(ctx)
-				return &answered{p}, err
-			})
-		bare.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			p, err := handler(r.Context())
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(p)
-		})
+	h.owner = true
+	free := h.start()
+	people := h.gather(n)
+	settle(b, free, people.people[0])
+	held, loose := portfolio.New(portfolio.Config{Pool: n.pool, Now: time.Now}), portfolio.New(portfolio.Config{Pool: free.pool, Now: time.Now})
+	simple, plain := newBare(n), http.NewServeMux()
+	addDoors(n, simple, plain, "nothing", func(context.Context, bool) (page, error) { return page{[]row{}}, nil })
+	addDoors(n, simple, plain, "read", func(ctx context.Context, guarded bool) (page, error) {
+		if guarded {
+			return read(ctx, n.pool)
+		}
+		return read(ctx, free.pool)
+	})
+	addDoors(n, simple, plain, "standing", func(ctx context.Context, guarded bool) (page, error) {
+		if guarded {
+			return standing(ctx, held, access.From(ctx).User)
+		}
+		return standing(ctx, loose, people.anyone())
+	})
+	doors := []*door{{name: "guarded"}, {name: "bare"}, {name: "nethttp"}}
+	for i, handler := range []http.Handler{n.Web.Handler(), simple, plain} {
+		doors[i].callers = answering(b, handler, atOnce)
 	}
-	doors := []*caller{answering(b, n.Web.Handler()), answering(b, typed.Handler()), answering(b, bare)}
-	for _, what := range []string{"nothing", "read"} {
+	for _, what := range []string{"nothing", "read", "standing"} {
 		b.Run(what, func(b *testing.B) {
-			request := func() []byte {
-				return fmt.Appendf(nil, "GET /api/bench/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36\r\n"+
-					"Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en-US,en;q=0.9\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n"+
-					"X-Forwarded-For: %s\r\nCookie: %s\r\n\r\n", what, host, elsewhere(), cookie.Header.Get("Cookie"))
+			for _, d := range doors {
+				d.ask(b, people, what, nil) // so that everybody's session and connection is known
+				d.own, d.database, d.wall = nil, nil, nil
 			}
-			var took [3]times
-			const each, turns = 40, 50
+			database := workersOf(b, free.pool)
+			const turns = 10
 			for b.Loop() {
 				for range turns {
-					for i, c := range doors {
-						requests := make([][]byte, each)
-						for j := range requests {
-							requests[j] = request()
-						}
-						start := worked()
-						for _, r := range requests {
-							if status := c.call(b, r); status != http.StatusOK {
-								b.Fatalf("door %d: %d", i, status)
-							}
-						}
-						took[i] = append(took[i], (worked()-start)/each)
+					for _, d := range doors {
+						d.ask(b, people, what, database)
 					}
 				}
 			}
-			with, middle, without := took[0].mean(), took[1].mean(), took[2].mean()
+			guarded, bare, nethttp := doors[0], doors[1], doors[2]
+			share := func(of, whole time.Duration) float64 { return 100 * (1 - float64(of)/float64(whole)) }
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(with.Microseconds()), "guarded-µs")
-			b.ReportMetric(float64(without.Microseconds()), "bare-µs")
-			b.ReportMetric(float64(middle.Microseconds()), "typed-µs")
-			b.ReportMetric(100*(1-float64(without)/float64(with)), "cost-%")
-			b.ReportMetric(100*(1-float64(middle)/float64(with)), "security-%")
+			for _, d := range doors {
+				b.ReportMetric(float64(d.own.mean().Nanoseconds())/1000, d.name+"-µs")
+				b.ReportMetric(float64(d.database.mean().Nanoseconds())/1000, d.name+"-db-µs")
+			}
+			b.ReportMetric(share(bare.own.mean(), guarded.own.mean()), "cost-%")
+			b.ReportMetric(share(nethttp.own.mean(), guarded.own.mean()), "nethttp-%")
+			b.ReportMetric(share(bare.own.mean()+bare.database.mean(), guarded.own.mean()+guarded.database.mean()), "whole-cost-%")
+			b.ReportMetric(share(bare.wall.at(.5), guarded.wall.at(.5)), "wall-cost-%")
 		})
 	}
+}
+
+const (
+	atOnce = 16 // clients
+	each   = 50 // requests of each in a turn
+)
+
+// door is a way to the handler, and what a request through it took: this process,
+// the database's, and by the clock on the wall.
+type door struct {
+	name                string
+	callers             []*caller
+	own, database, wall times
+}
+
+// ask sends a turn's requests through d.
+func (d *door) ask(b *testing.B, people *crowd, what string, database workers) {
+	requests := make([][]byte, atOnce*each)
+	for i := range requests {
+		requests[i] = people.next("/api/bench/" + what)
+	}
+	there := database.worked() // outside of what is measured here
+	start, began := worked(), time.Now()
+	var all sync.WaitGroup
+	for i, c := range d.callers {
+		all.Go(func() {
+			for _, r := range requests[i*each : (i+1)*each] {
+				if status := c.call(b, r); status != http.StatusOK {
+					b.Errorf("%s: %d", d.name, status)
+				}
+			}
+		})
+	}
+	all.Wait()
+	d.own = append(d.own, (worked()-start)/atOnce/each)
+	d.wall = append(d.wall, time.Since(began)/atOnce/each)
+	d.database = append(d.database, (database.worked()-there)/atOnce/each)
+}
+
+// standing reads what the dashboard and the list of accounts rest on.
+func standing(ctx context.Context, s *portfolio.Service, whose id.User) (page, error) {
+	st, err := s.Standing(ctx, whose)
+	if err == nil && len(st.Accounts) != 10 {
+		err = fmt.Errorf("%d accounts", len(st.Accounts))
+	}
+	p := page{}
+	for i, a := range st.Accounts {
+		p.Rows = append(p.Rows, row{i, a.Name, string(a.Currency)})
+	}
+	return p, err
+}
+
+// addDoors puts handler behind all three doors.
+func addDoors[T any](n *node, simple *bare, plain *http.ServeMux, name string, handler func(ctx context.Context, guarded bool) (T, error)) {
+	type answered struct{ Body T }
+	path := "/api/bench/" + name
+	web.Handle(n.Web, web.Op{Method: "GET", Path: path, Summary: "Read", Tag: "bench", Needs: access.SignedIn, Limit: "data"},
+		func(ctx context.Context, _ *struct{}) (*answered, error) {
+			v, err := handler(ctx, true)
+			return &answered{v}, err
+		})
+	huma.Register(simple.api, huma.Operation{Method: "GET", Path: path, OperationID: name}, func(ctx context.Context, _ *struct{}) (*answered, error) {
+		v, err := handler(ctx, false)
+		return &answered{v}, err
+	})
+	plain.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		v, err := handler(r.Context(), false)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	})
 }
 
 // caller is a client of one connection that reads no more of an answer than where
@@ -129,8 +241,8 @@ type caller struct {
 	buf  []byte
 }
 
-// answering serves h on the loopback network.
-func answering(b *testing.B, h http.Handler) *caller {
+// answering serves h on the loopback network, to so many clients.
+func answering(b *testing.B, h http.Handler, clients int) []*caller {
 	b.Helper()
 	ln, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,24 +251,30 @@ func answering(b *testing.B, h http.Handler) *caller {
 	srv := &http.Server{Handler: h}
 	go func() { _ = srv.Serve(ln) }()
 	b.Cleanup(func() { _ = srv.Close() })
-	conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", ln.Addr().String())
-	if err != nil {
-		b.Fatal(err)
+	var list []*caller
+	for range clients {
+		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", ln.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = conn.Close() })
+		list = append(list, &caller{conn, make([]byte, 64<<10)})
 	}
-	b.Cleanup(func() { _ = conn.Close() })
-	return &caller{conn, make([]byte, 64<<10)}
+	return list
 }
 
 // call sends request and returns the status of the answer, once all of it came.
 func (c *caller) call(b *testing.B, request []byte) int {
 	if _, err := c.conn.Write(request); err != nil {
-		b.Fatal(err)
+		b.Error(err)
+		return 0
 	}
 	have := 0
 	for {
 		n, err := c.conn.Read(c.buf[have:])
 		if err != nil {
-			b.Fatal(err)
+			b.Error(err)
+			return 0
 		}
 		have += n
 		end := bytes.Index(c.buf[:have], []byte("\r\n\r\n"))

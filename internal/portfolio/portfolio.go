@@ -19,6 +19,7 @@ package portfolio
 
 import (
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -127,13 +128,16 @@ func New(cfg Config) *Service { return &Service{cfg} }
 
 // Zone is where Flint's days begin and end: at midnight in New York, as the
 // markets' do.
-func Zone() *time.Location {
+func Zone() *time.Location { return zone() }
+
+// zone reads the file of the zone once: every dashboard asks for it.
+var zone = sync.OnceValue(func() *time.Location {
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		return time.FixedZone("EST", -5*60*60) // no time zone data on this machine
 	}
 	return zone
-}
+})
 
 // BusinessDay returns the day that t belongs to, as UTC midnight.
 func BusinessDay(t time.Time) time.Time {

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 )
@@ -67,6 +68,14 @@ func (l Limit) calls() int {
 // size returns how many whole tokens b holds.
 func (b Bucket) size() int { return 1 + int(b.Tolerance/b.Every) }
 
+// parts returns how many quotas l has.
+func (l Limit) parts() int {
+	if l.Bucket == (Bucket{}) {
+		return len(l.Windows)
+	}
+	return len(l.Windows) + 1
+}
+
 // state is what is known about one key: the last admissions, and when the
 // bucket will be full again (its theoretical arrival time).
 type state struct {
@@ -124,7 +133,11 @@ func (s *state) until(l Limit) int64 {
 
 // quotas says how each part of l stands.
 func (s *state) quotas(l Limit, now int64) []Quota {
-	qs := make([]Quota, 0, len(l.Windows)+1)
+	return s.appendQuotas(make([]Quota, 0, l.parts()), l, now)
+}
+
+// appendQuotas is quotas in memory that there is already.
+func (s *state) appendQuotas(qs []Quota, l Limit, now int64) []Quota {
 	for _, w := range l.Windows {
 		used, reset := s.times.since(now-int64(w.Per), w.Calls), int64(0)
 		if newest, ok := s.times.last(1); ok && used > 0 {
@@ -166,7 +179,11 @@ func (r *ring) last(i int) (int64, bool) {
 	if i > r.n {
 		return 0, false
 	}
-	return r.buf[(r.first+r.n-i)%len(r.buf)], true
+	at := r.first + r.n - i
+	if at >= len(r.buf) { // as % would, which is many times dearer
+		at -= len(r.buf)
+	}
+	return r.buf[at], true
 }
 
 // push adds t and forgets the oldest beyond most.
@@ -205,17 +222,13 @@ func (r *ring) remove(t int64) {
 	}
 }
 
-// since counts the admissions after t, up to most.
+// since counts the admissions after t, up to most. They are in order, so a few
+// looks find the last that counts.
 func (r *ring) since(t int64, most int) int {
-	n := 0
-	for n < most {
-		at, ok := r.last(n + 1)
-		if !ok || at <= t {
-			break
-		}
-		n++
-	}
-	return n
+	return sort.Search(min(most, r.n), func(i int) bool {
+		at, _ := r.last(i + 1)
+		return at <= t
+	})
 }
 
 // quotaName tells the quotas of one policy apart.

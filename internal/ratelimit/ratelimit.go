@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"flint/internal/access"
+	"flint/internal/id"
 	"flint/internal/platform/web"
 )
 
@@ -46,15 +47,26 @@ type Limiter struct {
 // rule is a policy, worked out.
 type rule struct {
 	Policy
-	limits map[access.Tier]numbers
+	limits map[access.Tier]*numbers
 	tally  tally
 }
 
 // numbers are a limit and how stores name it. Every change of the numbers makes
 // another name, so that a new tier or table never misreads old counts.
 type numbers struct {
-	limit Limit
-	name  string // "login:5a1f09c2"
+	limit  Limit
+	name   string      // "login:5a1f09c2"
+	quotas []web.Quota // as they look untouched: what is said of them in every answer is written once
+}
+
+// quota is q, the i-th of n's, in the words of package web.
+func (n *numbers) quota(i int, q Quota) web.Quota {
+	say := n.quotas[i]
+	if say.Limit != q.Limit || say.Window != q.Per { // a part of it: this node is on its own
+		say.Limit, say.Window, say.Policy = q.Limit, q.Per, ""
+	}
+	say.Remaining, say.Reset = q.Remaining, q.Reset
+	return say
 }
 
 // New returns a Limiter over store. With no policies given it uses Policies().
@@ -79,17 +91,21 @@ func New(store Store, policies ...Policy) *Limiter {
 }
 
 func newRule(p Policy) *rule {
-	r := &rule{Policy: p, limits: map[access.Tier]numbers{}}
+	r := &rule{Policy: p, limits: map[access.Tier]*numbers{}}
 	for _, t := range tiers {
 		limit := p.Limit(t)
 		sum := sha256.Sum256(fmt.Append(nil, limit.Windows, limit.Bucket)) // every digit; String rounds
-		r.limits[t] = numbers{limit, p.Name + ":" + hex.EncodeToString(sum[:4])}
+		n := &numbers{limit: limit, name: p.Name + ":" + hex.EncodeToString(sum[:4])}
+		for _, q := range (&state{}).quotas(limit, 0) {
+			n.quotas = append(n.quotas, web.Quota{Name: quotaName(p.Name, q), Limit: q.Limit, Window: q.Per}.Prepared())
+		}
+		r.limits[t] = n
 	}
 	return r
 }
 
 // limit returns the numbers for tier; one that nobody knows counts as Free.
-func (r *rule) limit(tier access.Tier) numbers {
+func (r *rule) limit(tier access.Tier) *numbers {
 	if n, ok := r.limits[tier]; ok {
 		return n
 	}
@@ -111,7 +127,7 @@ func (l *Limiter) Names() []string {
 // Allow counts one call of actor from addr against the named policy, if every
 // limit of it allows. An unknown policy is an error, never a free pass.
 func (l *Limiter) Allow(ctx context.Context, policy string, actor access.Actor, addr netip.Addr) (web.Decision, error) {
-	return l.decide(ctx, ask{policy, caller{actor: actor, addr: addr}})
+	return l.decide(ctx, ask{policy, caller{user: actor.User, tier: actor.Tier, addr: addr}})
 }
 
 // Shield counts one call from addr before anything else is known of it. It's a
@@ -122,7 +138,7 @@ func (l *Limiter) Shield(ctx context.Context, addr netip.Addr) (web.Decision, er
 	if r == nil {
 		return web.Decision{Allowed: true}, nil
 	}
-	d, receipt, err := l.count(ctx, l.own, []asked{{r, r.take(l, caller{addr: addr})}})
+	d, receipt, err := l.count(ctx, l.own, []asked{r.ask(l, caller{addr: addr})})
 	if d.Allowed && err == nil {
 		d.Undo = func() { _ = l.own.Undo(ctx, receipt) }
 	}
@@ -158,7 +174,8 @@ type ask struct {
 
 // caller is what the keys of limits are made from.
 type caller struct {
-	actor      access.Actor
+	user       id.User
+	tier       access.Tier
 	addr       netip.Addr
 	identifier string
 }
@@ -166,12 +183,13 @@ type caller struct {
 // asked is a question as it's put to a store.
 type asked struct {
 	*rule
-	take Take
+	numbers *numbers
+	take    Take
 }
 
-func (r *rule) take(l *Limiter, c caller) Take {
-	n := r.limit(c.actor.Tier)
-	return Take{Key: l.key(r.Policy, c, n.name), Limit: n.limit, Alone: r.Alone, Refundable: r.Failures}
+func (r *rule) ask(l *Limiter, c caller) asked {
+	n := r.limit(c.tier)
+	return asked{r, n, Take{Key: l.key(r.Key, c, n.name), Limit: n.limit, Alone: r.Alone, Refundable: r.Failures}}
 }
 
 // decide puts asks to the stores they belong to: first this node's own, then the
@@ -184,7 +202,7 @@ func (l *Limiter) decide(ctx context.Context, asks ...ask) (web.Decision, error)
 		if r == nil {
 			return web.Decision{}, fmt.Errorf("no rate limit is named %q", a.policy)
 		}
-		q := asked{r, r.take(l, a.caller)}
+		q := r.ask(l, a.caller)
 		switch {
 		case r.Shadow:
 			shadow = append(shadow, q)
@@ -193,6 +211,17 @@ func (l *Limiter) decide(ctx context.Context, asks ...ask) (web.Decision, error)
 		default:
 			shared = append(shared, q)
 		}
+	}
+	if len(asks) == 1 && len(shadow) == 0 { // nearly every call: there is nothing to put together
+		store, qs := l.store, shared
+		if len(own) > 0 {
+			store, qs = l.own, own
+		}
+		d, receipt, err := l.count(ctx, store, qs)
+		if err == nil && d.Allowed {
+			d.Undo = andUndo(ctx, nil, store, receipt)
+		}
+		return d, err
 	}
 	d := web.Decision{Allowed: true}
 	var back []func()
@@ -211,8 +240,7 @@ func (l *Limiter) decide(ctx context.Context, asks ...ask) (web.Decision, error)
 			}
 			return d, err
 		}
-		ctx := context.WithoutCancel(ctx)
-		back = append(back, func() { _ = part.store.Undo(ctx, receipt) }) // should it fail: it costs the caller one call, no more
+		back = append(back, func() { _ = part.store.Undo(context.WithoutCancel(ctx), receipt) }) // should it fail: it costs the caller one call, no more
 		d.Undo = andUndo(ctx, d.Undo, part.store, receipt)
 	}
 	for _, q := range shadow { // one by one, so that none hides another's answer
@@ -221,7 +249,7 @@ func (l *Limiter) decide(ctx context.Context, asks ...ask) (web.Decision, error)
 			l.log.InfoContext(ctx, "a limit in the shadow would have refused this", slog.String("policy", q.Name), slog.Duration("retry", one.Retry.Round(time.Second)))
 			continue
 		}
-		d.Undo = andUndo(context.WithoutCancel(ctx), d.Undo, l.store, receipt)
+		d.Undo = andUndo(ctx, d.Undo, l.store, receipt)
 	}
 	return d, nil
 }
@@ -237,15 +265,16 @@ func andUndo(ctx context.Context, first func(), store Store, receipt Receipt) fu
 		if first != nil {
 			first()
 		}
-		_ = store.Undo(ctx, wrong)
+		_ = store.Undo(context.WithoutCancel(ctx), wrong)
 	}
 }
 
 // count asks one store, and says what came of it.
 func (l *Limiter) count(ctx context.Context, store Store, qs []asked) (web.Decision, Receipt, error) {
-	takes := make([]Take, len(qs))
-	for i, q := range qs {
-		takes[i] = q.take
+	takes, most := make([]Take, len(qs)), 1 // one more, for the shield
+	for i := range qs {
+		takes[i] = qs[i].take
+		most += len(qs[i].numbers.quotas)
 	}
 	out, err := store.Take(ctx, takes)
 	verdict := Allowed
@@ -261,21 +290,21 @@ func (l *Limiter) count(ctx context.Context, store Store, qs []asked) (web.Decis
 	if err != nil {
 		return web.Decision{}, Receipt{}, fmt.Errorf("count %s: %w", qs[0].Name, err)
 	}
-	d := web.Decision{Allowed: out.Allowed, Retry: out.Retry}
+	d := web.Decision{Allowed: out.Allowed, Retry: out.Retry, Quotas: make([]web.Quota, 0, most)}
 	for i, q := range qs {
-		for _, quota := range out.Quotas[i] {
-			name := quotaName(q.Name, quota)
-			d.Quotas = append(d.Quotas, web.Quota{Name: name, Limit: quota.Limit, Window: quota.Per, Remaining: quota.Remaining, Reset: quota.Reset})
+		for j, quota := range out.Quotas[i] {
+			say := q.numbers.quota(j, quota)
+			d.Quotas = append(d.Quotas, say)
 			if !out.Allowed && out.Waits[i] > 0 && quota.Remaining <= 0 {
-				d.Violated = append(d.Violated, name)
+				d.Violated = append(d.Violated, say.Name)
 			}
 		}
 	}
 	return d, out.Receipt, nil
 }
 
-// key names whom p counts.
-func (l *Limiter) key(p Policy, c caller, rule string) Key {
+// key names whom a policy counts by.
+func (l *Limiter) key(by Who, c caller, rule string) Key {
 	k := Key{Rule: rule}
 	byAddress := func() {
 		a := c.addr.Unmap()
@@ -287,12 +316,12 @@ func (l *Limiter) key(p Policy, c caller, rule string) Key {
 		k.Kind, k.ID = 'a', a.As16()
 	}
 	switch {
-	case p.Key == Identifier:
+	case by == Identifier:
 		mac := hmac.New(sha256.New, l.pepper)
 		mac.Write([]byte(strings.ToLower(strings.TrimSpace(c.identifier))))
 		k.Kind, k.ID = 'i', [16]byte(mac.Sum(nil))
-	case p.Key == UserOrIP && !c.actor.User.IsZero():
-		k.Kind, k.ID = 'u', c.actor.User
+	case by == UserOrIP && !c.user.IsZero():
+		k.Kind, k.ID = 'u', c.user
 	case c.addr.IsValid():
 		byAddress()
 	default:

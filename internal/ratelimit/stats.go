@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"flint/internal/access"
@@ -52,12 +53,8 @@ type Count struct {
 type tally [len(origins)][len(verdicts)]atomic.Uint64
 
 func (t *tally) add(o Origin, v Verdict) {
-	for i := range origins {
-		for j := range verdicts {
-			if origins[i] == o && verdicts[j] == v {
-				t[i][j].Add(1)
-			}
-		}
+	if i, j := slices.Index(origins[:], o), slices.Index(verdicts[:], v); i >= 0 && j >= 0 {
+		t[i][j].Add(1)
 	}
 }
 

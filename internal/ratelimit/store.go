@@ -75,6 +75,7 @@ const (
 	shards   = 64
 	sample   = 8 // entries looked at to find one to forget
 	sweep    = 2 // entries looked at for each new one
+	few      = 4 // takes in one call that need no memory of their own
 	fallback = 200_000
 )
 
@@ -119,34 +120,53 @@ func NewMemory(keys int, now func() time.Time) *Memory {
 // Take implements Store.
 func (m *Memory) Take(_ context.Context, takes []Take) (Outcome, error) {
 	now := int64(m.now().Sub(m.start))
-	places := m.lock(takes)
-	defer m.unlock(places)
-	for _, p := range places {
+	var room [few]int // most calls ask about one limit or two: no memory is made for what ends with the call
+	locked := m.lock(takes, room[:0])
+	defer m.unlock(locked)
+	for _, p := range locked {
 		now = max(now, m.shards[p].now)
 	}
-	for _, p := range places {
+	parts := 0
+	for _, p := range locked {
 		m.shards[p].now = now
 	}
-
-	out := Outcome{Allowed: true}
-	entries := make([]*entry, len(takes))
-	for i, t := range takes {
-		e := m.shards[m.place(t.Key)].keys[t.Key]
-		if e == nil || e.end <= now {
-			e = &entry{limit: t.Limit}
-		}
-		entries[i] = e
-		wait := time.Duration(max(e.wait(t.Limit, now), 0))
-		out.Allowed, out.Retry, out.Waits = out.Allowed && wait == 0, max(out.Retry, wait), append(out.Waits, wait)
+	for i := range takes {
+		parts += takes[i].Limit.parts()
 	}
-	for i, t := range takes {
-		e := entries[i]
+
+	type found struct {
+		place int
+		*entry
+		known bool
+	}
+	var places [few]found
+	entries := places[:0]
+	out := Outcome{Allowed: true, Waits: make([]time.Duration, len(takes)), Quotas: make([][]Quota, len(takes))}
+	for i := range takes {
+		t := &takes[i]
+		f := found{place: m.place(t.Key)}
+		if f.entry = m.shards[f.place].keys[t.Key]; f.entry == nil || f.end <= now {
+			f.entry = &entry{limit: t.Limit}
+		} else {
+			f.known = true
+		}
+		entries = append(entries, f)
+		wait := time.Duration(max(f.wait(t.Limit, now), 0))
+		out.Allowed, out.Retry, out.Waits[i] = out.Allowed && wait == 0, max(out.Retry, wait), wait
+	}
+	quotas := make([]Quota, 0, parts)
+	for i := range takes {
+		t, e := &takes[i], &entries[i]
 		if out.Allowed {
 			e.take(t.Limit, now)
 			e.end = e.until(t.Limit)
-			m.shards[m.place(t.Key)].keep(t.Key, e, m.most, now)
+			if !e.known || len(takes) > 1 { // keeping another may have evicted it
+				m.shards[e.place].keep(t.Key, e.entry, m.most, now)
+			}
 		}
-		out.Quotas = append(out.Quotas, e.quotas(t.Limit, now))
+		from := len(quotas)
+		quotas = e.appendQuotas(quotas, t.Limit, now)
+		out.Quotas[i] = quotas[from:len(quotas):len(quotas)]
 	}
 	if out.Allowed {
 		out.Receipt = Receipt{Takes: takes, At: now}
@@ -156,8 +176,9 @@ func (m *Memory) Take(_ context.Context, takes []Take) (Outcome, error) {
 
 // Undo implements Store.
 func (m *Memory) Undo(_ context.Context, r Receipt) error {
-	places := m.lock(r.Takes)
-	defer m.unlock(places)
+	var room [few]int
+	locked := m.lock(r.Takes, room[:0])
+	defer m.unlock(locked)
 	for _, t := range r.Takes {
 		if e := m.shards[m.place(t.Key)].keys[t.Key]; e != nil {
 			e.undo(t.Limit, r.At)
@@ -183,14 +204,15 @@ func (m *Memory) Len() int {
 func (m *Memory) place(k Key) int { return int(maphash.Comparable(m.seed, k) % shards) }
 
 // lock locks the shards of all takes, in order, so that two calls with the same
-// shards never wait for each other in a circle.
-func (m *Memory) lock(takes []Take) []int {
-	places := make([]int, 0, len(takes))
-	for _, t := range takes {
-		places = append(places, m.place(t.Key))
+// shards never wait for each other in a circle. It adds them to places.
+func (m *Memory) lock(takes []Take, places []int) []int {
+	for i := range takes {
+		places = append(places, m.place(takes[i].Key))
 	}
-	slices.Sort(places)
-	places = slices.Compact(places)
+	if len(places) > 1 {
+		slices.Sort(places)
+		places = slices.Compact(places)
+	}
 	for _, p := range places {
 		m.shards[p].mu.Lock()
 	}

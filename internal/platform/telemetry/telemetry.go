@@ -37,15 +37,18 @@ func (h contextual) Enabled(ctx context.Context, l slog.Level) bool { return h.n
 
 func (h contextual) Handle(ctx context.Context, r slog.Record) error {
 	r.Message = scrub(r.Message)
+	var room [3]slog.Attr
+	more := room[:0] // added at once: a record makes room anew each time
 	if id := RequestID(ctx); id != "" {
-		r.AddAttrs(slog.String("request_id", id))
+		more = append(more, slog.String("request_id", id))
 	}
 	if actor := access.From(ctx); !actor.User.IsZero() {
-		r.AddAttrs(slog.String("actor", actor.User.String()))
+		more = append(more, slog.String("actor", actor.User.String()))
 		if actor.System != "" {
-			r.AddAttrs(slog.String("job", actor.System))
+			more = append(more, slog.String("job", actor.System))
 		}
 	}
+	r.AddAttrs(more...)
 	return h.next.Handle(ctx, r)
 }
 

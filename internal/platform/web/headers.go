@@ -41,6 +41,9 @@ func fixedHeaders(https bool) []header {
 	return all
 }
 
+// noStore is the Cache-Control of whatever is of the API.
+var noStore = []string{"no-store"}
+
 // secure sets the headers that every answer carries. The values are shared by
 // all answers: whoever wants another one sets it, and never changes these.
 func (s *Server) secure(h http.Header) {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -28,6 +27,20 @@ type Quota struct {
 	Window    time.Duration // 0 if there is no quota to show
 	Remaining int           // calls left now
 	Reset     time.Duration // until all of Limit is available again
+	Policy    string        // its item of RateLimit-Policy; see Prepared
+}
+
+// Prepared is q with what is said of it in every answer written once.
+func (q Quota) Prepared() Quota {
+	q.Policy = string(q.appendPolicy(nil))
+	return q
+}
+
+func (q *Quota) appendPolicy(b []byte) []byte {
+	if q.Policy != "" {
+		return append(b, q.Policy...)
+	}
+	return appendQuota(b, q.Name, ";q=", q.Limit, ";w=", seconds(q.Window))
 }
 
 // Refuse returns the fault for a call that d doesn't allow. The problem says
@@ -35,8 +48,6 @@ type Quota struct {
 func Refuse(d Decision) error {
 	return fault.Exceeding(fault.After(ErrTooMany, max(d.Retry, time.Second)), d.Violated...)
 }
-
-type shieldKey struct{}
 
 // shielded lets nothing of the API be looked at, not even who is calling, for an
 // address that calls far too often. Probes of a load balancer aren't counted.
@@ -49,74 +60,84 @@ func (s *Server) shielded(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		d, err := s.cfg.Shield(r.Context(), eventOf(r.Context()).addr)
+		ev := eventOf(r.Context())
+		d, err := s.cfg.Shield(r.Context(), ev.addr)
 		if err == nil && !d.Allowed {
 			err = Refuse(d)
 		}
-		d.headers(w.Header())
+		ev.quotas, ev.unshield = d.Quotas, d.Undo
 		if err != nil {
 			Problem(w, r, fmt.Errorf("count against the shield: %w", err))
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), shieldKey{}, d)))
+		next.ServeHTTP(w, r)
 	})
 }
 
-// limit counts the call and tells the caller how much is left, allowed or not.
-// It returns what to do when the call has turned out well. What is refused
-// isn't counted anywhere: the shield gets its call back.
-func (s *Server) limit(w http.ResponseWriter, r *http.Request, op Op, actor access.Actor) (well func(), err error) {
-	well = func() {}
+// limit counts the call; the answer will say how much is left, allowed or not.
+// It returns what to do when the call has turned out well, nil for nothing. What
+// is refused isn't counted anywhere: the shield gets its call back.
+func (s *Server) limit(r *http.Request, op Op, actor access.Actor) (well func(), err error) {
 	if op.Limit == "none" {
-		return well, nil
+		return nil, nil
 	}
-	d, err := s.cfg.Limit(r.Context(), op.Limit, actor, eventOf(r.Context()).addr)
-	if shield, ok := r.Context().Value(shieldKey{}).(Decision); ok {
-		if (err != nil || !d.Allowed) && shield.Undo != nil {
-			shield.Undo()
-		}
-		d.Quotas = append(d.Quotas, shield.Quotas...)
+	ev := eventOf(r.Context())
+	d, err := s.cfg.Limit(r.Context(), op.Limit, actor, ev.addr)
+	if (err != nil || !d.Allowed) && ev.unshield != nil {
+		ev.unshield()
 	}
 	if err != nil {
-		return well, fmt.Errorf("count against limit %s: %w", op.Limit, err)
+		return nil, fmt.Errorf("count against limit %s: %w", op.Limit, err)
 	}
-	d.headers(w.Header())
+	ev.quotas = append(d.Quotas, ev.quotas...)
 	if d.Allowed {
-		if d.Undo != nil {
-			well = d.Undo
-		}
-		return well, nil
+		return d.Undo, nil
 	}
-	return well, Refuse(d)
+	return nil, Refuse(d)
 }
 
-// headers writes X-RateLimit-* for the tightest quota (Reset in seconds from
+// sayQuotas writes X-RateLimit-* for the tightest quota (Reset in seconds from
 // now) and RateLimit, RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)
 // for all of them.
-func (d Decision) headers(h http.Header) {
-	if len(d.Quotas) == 0 {
+func sayQuotas(h http.Header, quotas []Quota) {
+	if len(quotas) == 0 {
 		return
 	}
-	tight := d.Quotas[0]
-	// Every answer passes here, so it is written by hand: Sprintf was the dearest
-	// part of the whole door.
-	policy, state := make([]byte, 0, 96), make([]byte, 0, 96)
-	for i, q := range d.Quotas {
+	tight := &quotas[0]
+	// Every answer passes here, so it is written by hand, into one text.
+	var room [512]byte
+	b := room[:0]
+	for i := range quotas {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = quotas[i].appendPolicy(b)
+	}
+	policy := len(b)
+	for i := range quotas {
+		q := &quotas[i]
 		if q.Remaining < tight.Remaining || (q.Remaining == tight.Remaining && q.Reset > tight.Reset) {
 			tight = q
 		}
 		if i > 0 {
-			policy, state = append(policy, ", "...), append(state, ", "...)
+			b = append(b, ", "...)
 		}
-		policy = appendQuota(policy, q.Name, ";q=", q.Limit, ";w=", seconds(q.Window))
-		state = appendQuota(state, q.Name, ";r=", max(q.Remaining, 0), ";t=", seconds(q.Reset))
+		b = appendQuota(b, q.Name, ";r=", max(q.Remaining, 0), ";t=", seconds(q.Reset))
 	}
+	state := len(b)
+	b = strconv.AppendInt(b, int64(tight.Limit), 10)
+	limit := len(b)
+	b = strconv.AppendInt(b, int64(max(tight.Remaining, 0)), 10)
+	remaining := len(b)
+	b = strconv.AppendInt(b, int64(seconds(tight.Reset)), 10)
+	text := string(b)
+	v := &[...]string{text[state:limit], text[limit:remaining], text[remaining:], text[:policy], text[policy:state]}
 	// In the spelling that net/http gives to X-RateLimit-Limit and so on.
-	h["X-Ratelimit-Limit"] = []string{strconv.Itoa(tight.Limit)}
-	h["X-Ratelimit-Remaining"] = []string{strconv.Itoa(max(tight.Remaining, 0))}
-	h["X-Ratelimit-Reset"] = []string{strconv.Itoa(seconds(tight.Reset))}
-	h["Ratelimit-Policy"] = []string{string(policy)}
-	h["Ratelimit"] = []string{string(state)}
+	h["X-Ratelimit-Limit"] = v[0:1:1]
+	h["X-Ratelimit-Remaining"] = v[1:2:2]
+	h["X-Ratelimit-Reset"] = v[2:3:3]
+	h["Ratelimit-Policy"] = v[3:4:4]
+	h["Ratelimit"] = v[4:5:5]
 }
 
 // appendQuota writes one item of a list of structured fields (RFC 9651).

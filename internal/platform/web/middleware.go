@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,9 +29,13 @@ type event struct {
 	code  string // of the problem that was answered
 	log   *slog.Logger
 	actor access.Actor
-	pass  *pass // its place, while it is worked on
+	pass  pass // its place, while it is worked on
 
-	header http.Header // of the answer
+	header   http.Header // of the answer
+	quotas   []Quota     // what the answer says of limits, when it begins
+	unshield func()      // takes the call back from the shield of addresses
+	ctx      context.Context
+	said     [1]string // the id, in the shape of a header
 }
 
 type eventKey struct{}
@@ -48,12 +53,13 @@ type writer struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
-	pass   *pass
+	event  event
 }
 
 func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		sayQuotas(w.event.header, w.event.quotas)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -61,10 +67,11 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+		sayQuotas(w.event.header, w.event.quotas)
 	}
-	w.pass.pause() // however long it takes to be taken
+	w.event.pass.pause() // however long it takes to be taken
 	n, err := w.ResponseWriter.Write(b)
-	w.pass.resume()
+	w.event.pass.resume()
 	w.bytes += int64(n)
 	return n, err
 }
@@ -77,15 +84,14 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (s *Server) enter(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(plain http.ResponseWriter, r *http.Request) {
 		start := s.cfg.Now()
-		ev := &event{id: strings.ToLower(rand.Text()), addr: clientAddress(r, s.cfg.TrustedProxies), log: s.cfg.Log}
-		ctx := context.WithValue(r.Context(), eventKey{}, ev)
-		ctx = telemetry.WithRequest(ctx, ev.id, ev.addr)
-		r = r.WithContext(ctx)
-		w := &writer{ResponseWriter: plain}
-		ev.header = w.Header()
-		w.Header().Set("X-Request-Id", ev.id)
-		s.secure(w.Header())
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.HandlerWrites)) // recorders can't; servers can
+		w := &writer{ResponseWriter: plain, event: event{id: strings.ToLower(rand.Text()), addr: clientAddress(r, s.cfg.TrustedProxies), log: s.cfg.Log, header: plain.Header()}}
+		ev := &w.event
+		ev.ctx = telemetry.WithRequest(context.WithValue(r.Context(), eventKey{}, ev), ev.id, ev.addr)
+		r = r.WithContext(ev.ctx)
+		ev.said[0] = ev.id
+		ev.header["X-Request-Id"] = ev.said[:]
+		s.secure(ev.header)
+		_ = http.NewResponseController(plain).SetWriteDeadline(time.Now().Add(s.cfg.HandlerWrites)) // recorders can't; servers can
 		defer func() {
 			status := w.status
 			if v := recover(); v != nil {
@@ -94,7 +100,7 @@ func (s *Server) enter(next http.Handler) http.Handler {
 			if ev.code == errClientGone.Code {
 				status = statusClientGone
 			}
-			ev.log.LogAttrs(access.With(ctx, ev.actor), slog.LevelInfo, "request",
+			ev.log.LogAttrs(ev.ctx, slog.LevelInfo, "request",
 				slog.String("method", method(r)), slog.String("route", cmp.Or(ev.route, "-")),
 				slog.Int("status", cmp.Or(status, http.StatusOK)), slog.String("code", ev.code),
 				slog.Float64("ms", float64(s.cfg.Now().Sub(start).Microseconds())/1000), slog.Int64("bytes", w.bytes))
@@ -139,7 +145,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api := r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
 		if api {
-			w.Header().Set("Cache-Control", "no-store")
+			w.Header()["Cache-Control"] = noStore
 		}
 		oneMessage(w, r)
 		strange := odd(r)
@@ -197,13 +203,22 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	addr := peer.Addr().Unmap().WithZone("")
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && within(trusted, addr); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break // whoever wrote that isn't ours
+	for _, hops := range slices.Backward(r.Header["X-Forwarded-For"]) {
+		for more := true; more; {
+			if !within(trusted, addr) {
+				return addr
+			}
+			last := hops
+			i := strings.LastIndexByte(hops, ',')
+			if more = i >= 0; more {
+				hops, last = hops[:i], hops[i+1:]
+			}
+			hop, err := netip.ParseAddr(strings.TrimSpace(last))
+			if err != nil {
+				return addr // whoever wrote that isn't ours
+			}
+			addr = hop.Unmap().WithZone("")
 		}
-		addr = hop.Unmap().WithZone("")
 	}
 	return addr
 }

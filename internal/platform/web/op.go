@@ -118,16 +118,12 @@ func (s *Server) mount(op Op, h http.Handler) {
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		ev := eventOf(r.Context())
 		ev.route = op.Path
-		place, err := s.shield.enter(class, ev.addr)
-		if err != nil {
+		place := &ev.pass
+		if err := s.shield.enter(place, class, ev.addr); err != nil {
 			Problem(w, r, err)
 			return
 		}
 		defer place.leave()
-		ev.pass = place
-		if answer, ok := w.(*writer); ok {
-			answer.pass = place
-		}
 		if !op.CrossSite && !bearer(r) && !s.befriended(r) {
 			if err := s.sameOrigin(r); err != nil {
 				Problem(w, r, err)
@@ -142,9 +138,9 @@ func (s *Server) mount(op Op, h http.Handler) {
 			Problem(w, r, err)
 			return
 		}
-		ev.actor = actor
-		r = r.WithContext(access.With(r.Context(), actor))
-		well, err := s.limit(w, r, op, counted(actor))
+		ev.actor, ev.ctx = actor, access.With(r.Context(), actor)
+		r = r.WithContext(ev.ctx)
+		well, err := s.limit(r, op, counted(actor))
 		if err != nil {
 			Problem(w, r, err)
 			return
@@ -157,8 +153,6 @@ func (s *Server) mount(op Op, h http.Handler) {
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, &awaited{r.Body, place}, op.MaxBody)
-		} else if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, op.MaxBody)
 		}
 		if op.MaxBody > 1<<20 { // an upload may be slow, but not endless
 			rc, until := http.NewResponseController(w), time.Now().Add(5*time.Minute)
@@ -166,7 +160,7 @@ func (s *Server) mount(op Op, h http.Handler) {
 			_ = rc.SetWriteDeadline(until.Add(s.cfg.HandlerWrites))
 		}
 		h.ServeHTTP(w, r)
-		if ev.code == "" { // no problem was answered
+		if well != nil && ev.code == "" { // no problem was answered
 			well()
 		}
 	})

@@ -22,31 +22,27 @@ func (s *Server) renewing(h http.Handler) http.Handler {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		actor := eventOf(r.Context()).actor
-		if actor.Lapses.IsZero() {
+		if eventOf(r.Context()).actor.Lapses.IsZero() {
 			h.ServeHTTP(w, r)
 			return
 		}
-		h.ServeHTTP(&renewer{ResponseWriter: w, renew: func() {
-			if len(w.Header()["Set-Cookie"]) == 0 {
-				s.cfg.Renew(w, r, actor)
-			}
-		}}, r)
+		h.ServeHTTP(&renewer{ResponseWriter: w, s: s, r: r}, r)
 	})
 }
 
-// renewer calls renew before the first byte of an answer that says yes.
+// renewer renews before the first byte of an answer that says yes.
 type renewer struct {
 	http.ResponseWriter
-	renew func()
+	s     *Server
+	r     *http.Request
 	begun bool
 }
 
 func (w *renewer) WriteHeader(status int) {
 	if !w.begun && status >= 200 {
 		w.begun = true
-		if status < 400 {
-			w.renew()
+		if status < 400 && len(w.Header()["Set-Cookie"]) == 0 {
+			w.s.cfg.Renew(w.ResponseWriter, w.r, eventOf(w.r.Context()).actor)
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)

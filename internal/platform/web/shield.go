@@ -128,7 +128,7 @@ func newShield(most int, now func() time.Time) *shield {
 
 // pass is a request's place. The zero place is none, which may be left.
 type pass struct {
-	s       *shield
+	s       *shield // nil: it has none
 	class   int
 	began   time.Time     // of the present stretch of work
 	worked  time.Duration // in earlier ones
@@ -139,27 +139,27 @@ type pass struct {
 	person  id.User
 }
 
-// enter lets a request in, or says why not.
-func (s *shield) enter(class int, addr netip.Addr) (*pass, error) {
-	p := &pass{s: s, class: class, stream: s.classes[class].Name == "stream"}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.classes[class]
-	if c.Share > 0 && float64(s.working) >= s.limit*c.Share {
-		s.shed[class]++
-		return nil, fault.After(ErrShed, shedRetry)
-	}
+// enter lets a request in, whose place p is from then on, or says why not.
+func (s *shield) enter(p *pass, class int, addr netip.Addr) error {
+	c := &s.classes[class]
+	*p = pass{class: class, stream: c.Name == "stream"}
 	if c.Share > 0 && addr.IsValid() && !addr.IsLoopback() {
 		p.address = network(addr)
-		if s.addresses[p.address] >= perAddress || p.stream && s.listeners[p.address] >= streamsAddress {
-			s.atOnce++
-			return nil, fault.After(ErrAtOnce, atOnceRetry)
-		}
 	}
-	if p.stream && s.streams >= streamsNode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case c.Share > 0 && float64(s.working) >= s.limit*c.Share:
 		s.shed[class]++
-		return nil, fault.After(ErrShed, streamsShutWait)
+		return fault.After(ErrShed, shedRetry)
+	case p.address.IsValid() && (s.addresses[p.address] >= perAddress || p.stream && s.listeners[p.address] >= streamsAddress):
+		s.atOnce++
+		return fault.After(ErrAtOnce, atOnceRetry)
+	case p.stream && s.streams >= streamsNode:
+		s.shed[class]++
+		return fault.After(ErrShed, streamsShutWait)
 	}
+	p.s = s
 	if c.Share > 0 {
 		s.working++
 		p.holding = true
@@ -171,12 +171,12 @@ func (s *shield) enter(class int, addr netip.Addr) (*pass, error) {
 		count(s.addresses, p.address, 1)
 	}
 	p.began = s.now()
-	return p, nil
+	return nil
 }
 
 // of counts the request to who sent it.
 func (p *pass) of(actor access.Actor) error {
-	if p == nil || actor.User.IsZero() {
+	if p.s == nil || actor.User.IsZero() {
 		return nil
 	}
 	s := p.s
@@ -194,7 +194,7 @@ func (p *pass) of(actor access.Actor) error {
 // pause gives the place back while the request waits for its client, resume
 // takes one again, whether or not there is one: it has been let in.
 func (p *pass) pause() {
-	if p == nil || !p.holding {
+	if p.s == nil || !p.holding {
 		return
 	}
 	p.s.mu.Lock()
@@ -205,7 +205,7 @@ func (p *pass) pause() {
 }
 
 func (p *pass) resume() {
-	if p == nil || p.holding || p.gone || p.stream || p.s.classes[p.class].Share == 0 {
+	if p.s == nil || p.holding || p.gone || p.stream || p.s.classes[p.class].Share == 0 {
 		return
 	}
 	p.s.mu.Lock()
@@ -217,7 +217,7 @@ func (p *pass) resume() {
 
 // leave ends the request and lets the limit learn from how long it took.
 func (p *pass) leave() {
-	if p == nil {
+	if p.s == nil {
 		return
 	}
 	s := p.s
