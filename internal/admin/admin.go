@@ -172,14 +172,20 @@ func (s *Service) Unban(ctx context.Context, actor access.Actor, user id.User, r
 func (s *Service) SignOut(ctx context.Context, actor access.Actor, user id.User, reason string) (int, error) {
 	n := 0
 	err := s.act(ctx, actor, user, reason, func(ctx context.Context, tx pgx.Tx, _ identity.Person, reason string) (err error) {
-		if n, err = s.cfg.Sessions.EndAll(ctx, tx, actor, user, id.Session{}, "operator"); err != nil {
-			return err
-		}
-		return s.cfg.People.Tell(ctx, tx, audit.Entry{
-			Actor: actor, Subject: user, Verb: "account.sign_out", Object: user.String(), Detail: map[string]any{"before": n, "after": 0, "reason": reason},
-		})
+		n, err = s.signOut(ctx, tx, actor, user, reason)
+		return err
 	})
 	return n, err
+}
+
+func (s *Service) signOut(ctx context.Context, tx pgx.Tx, actor access.Actor, user id.User, reason string) (int, error) {
+	n, err := s.cfg.Sessions.EndAll(ctx, tx, actor, user, id.Session{}, "operator")
+	if err != nil {
+		return 0, err
+	}
+	return n, s.cfg.People.Tell(ctx, tx, audit.Entry{
+		Actor: actor, Subject: user, Verb: "account.sign_out", Object: user.String(), Detail: map[string]any{"before": n, "after": 0, "reason": reason},
+	})
 }
 
 // act runs fn on somebody whom actor may act on, for a reason.

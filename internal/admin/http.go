@@ -136,6 +136,7 @@ func (s *Service) Operations(api *web.Server) {
 	})
 	s.holdOperations(api)
 	s.screeningOperations(api)
+	s.riskOperations(api)
 	s.supportOperations(api)
 }
 

@@ -25,8 +25,17 @@ import (
 // concern it. So a success ends the waits of the browser that had it. What is
 // counted is what was typed, so an address that nobody has gets the same answers.
 
+//
+// Who is signed in and gives the password once more, as a proof, counts apart from
+// all sign-ins: for the session (step-up) and for the account in all its sessions
+// (step-up-account). So no stranger at the front door can keep the owner from
+// proving who they are, and a stolen session is no place to guess from.
+
 // Visitor is where a password is tried from.
 type Visitor struct {
+	// Session is the one in which its person gives the password once more; zero:
+	// somebody signs in.
+	Session id.Session
 	// Address is the client's; invalid if it isn't known.
 	Address netip.Addr
 	// Device names the device that the visitor comes by, if user has signed in on
@@ -79,7 +88,7 @@ func (s *Service) CountWrong(ctx context.Context, email string, v Visitor) error
 	if err != nil {
 		return err
 	}
-	_, err = s.countGuess(ctx, canonical, device, v.Address)
+	_, err = s.countGuess(ctx, canonical, device, v)
 	if errors.Is(err, web.ErrTooMany) {
 		return nil // others used it up meanwhile
 	}
@@ -98,23 +107,24 @@ func network(a netip.Addr) string {
 	return a.String()
 }
 
+// counted says what a try at the password of email counts against.
+func (v Visitor) counted(email, device string) []ratelimit.About {
+	switch {
+	case !v.Session.IsZero():
+		return []ratelimit.About{{Policy: "step-up", Identifier: v.Session.String()}, {Policy: "step-up-account", Identifier: email}}
+	case device != "":
+		who := email + " on " + device
+		return []ratelimit.About{{Policy: "login-known", Identifier: who}, {Policy: "login-delay", Identifier: who}}
+	case v.Address.IsValid():
+		return []ratelimit.About{{Policy: "login-account", Identifier: email}, {Policy: "login-delay", Identifier: email + " from " + network(v.Address)}}
+	}
+	return []ratelimit.About{{Policy: "login-account", Identifier: email}}
+}
+
 // countGuess counts one try at the password of email, which device (if any)
 // sent. The returned func takes it back, for a try that was right.
-func (s *Service) countGuess(ctx context.Context, email, device string, from netip.Addr) (undo func(), err error) {
-	policy, who := "login-account", email
-	place := ""
-	switch {
-	case device != "":
-		policy, who = "login-known", email+" on "+device
-		place = who
-	case from.IsValid():
-		place = email + " from " + network(from)
-	}
-	asks := []ratelimit.About{{Policy: policy, Identifier: who}}
-	if place != "" {
-		asks = append(asks, ratelimit.About{Policy: "login-delay", Identifier: place})
-	}
-	d, err := s.limits.AllowAll(ctx, asks...)
+func (s *Service) countGuess(ctx context.Context, email, device string, v Visitor) (undo func(), err error) {
+	d, err := s.limits.AllowAll(ctx, v.counted(email, device)...)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("count a try at a password: %w", err)

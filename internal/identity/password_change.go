@@ -16,7 +16,7 @@ import (
 )
 
 // ChangePassword gives actor another password. They prove that they know the
-// present one; wrong tries count as wrong sign-ins to the account. Every other
+// present one; wrong tries count as those at a step-up do. Every other
 // session ends, and so does every link that could open the account, in the
 // transaction of the change. The person is told by mail.
 func (s *Service) ChangePassword(ctx context.Context, actor access.Actor, present, next config.Secret) error {
@@ -24,7 +24,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor access.Actor, presen
 	if err != nil {
 		return fmt.Errorf("find person: %w", err)
 	}
-	undo, err := s.limit(ctx, "login-account", a.Email)
+	undo, err := s.countGuess(ctx, a.Email, "", Visitor{Session: actor.Session})
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (s *Service) CheckFrom(ctx context.Context, email string, password config.S
 	if err != nil {
 		return Person{}, NotRefused, err
 	}
-	undo, err := s.countGuess(ctx, canonical, device, v.Address)
+	undo, err := s.countGuess(ctx, canonical, device, v)
 	if err != nil {
 		return Person{}, NotRefused, err
 	}

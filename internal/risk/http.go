@@ -45,16 +45,21 @@ func (s *Service) Decisions(ctx context.Context, user id.User, before id.Decisio
 		return nil, fmt.Errorf("list decisions: %w", err)
 	}
 	for _, r := range rows {
-		e := Explained{
-			ID: r.ID, At: r.At, Action: r.Action, Outcome: r.Outcome, Score: r.Score, Place: s.atlas.Where(r.from.Address),
-			Device: device.Of(r.from.Agent).String(), Address: r.from.Address, Begun: r.BegunAt != nil, Reasons: []Because{},
-		}
-		for _, why := range r.Reasons {
-			e.Reasons = append(e.Reasons, Because{why.Signal, why.Weight, why.Says()})
-		}
-		list = append(list, e)
+		list = append(list, s.explain(r))
 	}
 	return list, nil
+}
+
+// explain puts a decision into words.
+func (s *Service) explain(r row) Explained {
+	e := Explained{
+		ID: r.ID, At: r.At, Action: r.Action, Outcome: r.Outcome, Score: r.Score, Place: s.atlas.Where(r.from.Address),
+		Device: device.Of(r.from.Agent).String(), Address: r.from.Address, Begun: r.BegunAt != nil, Reasons: []Because{},
+	}
+	for _, why := range r.Reasons {
+		e.Reasons = append(e.Reasons, Because{why.Signal, why.Weight, why.Says()})
+	}
+	return e
 }
 
 type decisionsIn struct {

@@ -88,6 +88,7 @@ type Standing struct {
 	Known   bool   // they have signed in on it before
 	Trusted bool   // and said that it is theirs alone
 	Agent   string // User-Agent of its last sign-in
+	Hints   []byte // what it said about itself then, hashed; see package bot. Empty: not known
 }
 
 // Attempt is a sign-in whose first step was right.
@@ -98,6 +99,7 @@ type Attempt struct {
 	Address  netip.Addr // invalid: not known
 	Agent    string     // User-Agent, shortened
 	Device   Standing
+	Hints    []byte // as Standing's, now
 	At       time.Time
 	TimeZone string // of the person
 	Factor   bool   // they have a second factor, which will be asked for

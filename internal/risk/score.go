@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -37,6 +38,8 @@ func Signals() []Signal {
 			"a hint beside others"},
 		{"device_changed", 40, 40, "The device calls itself something else than before.",
 			"a cookie that moves from one system to another was copied"},
+		{"hints_changed", 0, 15, "The device's language or kind differs from what it was.",
+			"what it says with every request, hashed; with another country and network it is what a copied cookie looks like"},
 		{"long_away", 20, 10, "You hadn't signed in for more than three months.",
 			"what we knew of your ways is gone, so there is less to compare with"},
 		{"account_guessed", 10, 0, "Somebody had tried wrong passwords for your account.",
@@ -140,6 +143,7 @@ func score(f facts) (int, []Reason) {
 		}
 	}
 	see("device_changed", moved)
+	see("hints_changed", f.hintsChanged())
 	see("trusted_device", known && f.Device.Trusted)
 	if len(f.past) > 0 || f.Earlier {
 		see("new_device", !f.Device.Known)
@@ -169,6 +173,12 @@ func score(f facts) (int, []Reason) {
 	}
 	slices.SortStableFunc(reasons, func(a, b Reason) int { return b.Weight - a.Weight })
 	return max(total, 0), reasons
+}
+
+// hintsChanged reports whether the device says something else about itself than
+// it did at its last sign-in.
+func (f facts) hintsChanged() bool {
+	return f.Device.Known && len(f.Device.Hints) > 0 && len(f.Hints) > 0 && !bytes.Equal(f.Device.Hints, f.Hints)
 }
 
 // none reports whether no earlier sign-in is such.
@@ -245,7 +255,7 @@ func (c Config) decide(a Attempt, score int, trusted bool) Outcome {
 func (f facts) inputs() map[string]any {
 	in := map[string]any{
 		"deviceKnown": f.Device.Known, "deviceTrusted": f.Device.Trusted, "factor": f.Factor, "breached": f.Breached,
-		"earlierSignIns": len(f.past), "failures": f.failures, "network": f.network,
+		"hintsChanged": f.hintsChanged(), "earlierSignIns": len(f.past), "failures": f.failures, "network": f.network,
 	}
 	if f.placed {
 		in["country"] = f.place.Country

@@ -26,7 +26,8 @@ func (b book) Past(ctx context.Context, user id.User, since time.Time) ([]Past, 
 	}
 	rows, err := postgres.Many[past](ctx, b.db, `
 		select id, at, sealed from risk_decisions
-		where user_id = @user and at > @since and begun_at is not null
+		where user_id = @user and at > @since
+		  and (begun_at is not null or verdict = 'owner') and verdict is distinct from 'thief'
 		order by at desc, id desc
 		limit @most`,
 		postgres.Args{"user": user, "since": since, "most": mostPast})
@@ -78,6 +79,9 @@ type row struct {
 	Reasons  []Reason
 	BegunAt  *time.Time
 
+	Verdict    *Verdict
+	ReviewedAt *time.Time
+
 	from circumstances
 }
 
@@ -101,9 +105,17 @@ func markBegun(ctx context.Context, tx pgx.Tx, user id.User, decision id.Decisio
 		postgres.Args{"id": decision, "user": user, "now": now})
 }
 
+// setVerdict returns the outcome of the decision that it is about.
+func setVerdict(ctx context.Context, tx pgx.Tx, user id.User, decision id.Decision, v Verdict, by id.User, now time.Time) (Outcome, error) {
+	return postgres.Scalar[Outcome](ctx, tx, `
+		update risk_decisions set verdict = @verdict, reviewed_at = @now, reviewed_by = @by where id = @id and user_id = @user
+		returning outcome`,
+		postgres.Args{"id": decision, "user": user, "verdict": v, "by": by, "now": now})
+}
+
 func listDecisions(ctx context.Context, db postgres.DB, user id.User, before id.Decision, limit int) ([]row, error) {
 	rows, err := postgres.Many[row](ctx, db, `
-		select id, at, action, sealed, score, outcome, enforced, reasons, begun_at
+		select id, at, action, sealed, score, outcome, enforced, reasons, begun_at, verdict, reviewed_at
 		from risk_decisions
 		where user_id = @user
 		  and (@before::uuid is null or (at, id) < (select at, id from risk_decisions where id = @before and user_id = @user))

@@ -26,7 +26,8 @@ import (
 // outlives the session. It proves nothing and opens nothing; whoever lacks it is
 // merely announced. So it is never taken over from a request: a token that we
 // don't know is answered with a new one, and nobody can plant a "known device".
-// The mobile app keeps none, so each of its sign-ins is told.
+// A mobile app has no cookies: one that says X-Flint-Device gets the token in the
+// body and sends it there next time; each sign-in of one that doesn't is told.
 //
 // A person may trust a device that is theirs alone, after proving once more who
 // they are. That makes an unusual sign-in on it count for less, and never makes
@@ -66,19 +67,31 @@ func (s *Service) arrive(ctx context.Context, tx pgx.Tx, p identity.Person, sess
 	return token, audit.Record(ctx, tx, s.now(), e)
 }
 
+// deviceToken returns the token by which c shows that it is a device of user's,
+// or nothing. Two cookies of one name are as good as none.
+func (s *Service) deviceToken(user id.User, c Client) config.Secret {
+	if c.Delivery == Mobile {
+		return config.NewSecret(c.token)
+	}
+	token, err := s.cookies().find([]string{c.cookie}, s.cookies().device(user))
+	if err != nil {
+		return config.Secret{}
+	}
+	return token
+}
+
 // meet notes that user signed in on c's device, and reports whether they had
 // before.
 func (s *Service) meet(ctx context.Context, tx pgx.Tx, user id.User, session id.Session, c Client) (token config.Secret, known bool, err error) {
-	if c.Delivery == Mobile {
+	if c.Delivery == Mobile && c.token == "" {
 		return config.Secret{}, false, nil
 	}
 	now := s.now()
-	// Two cookies of one name are as good as none.
-	if token, err = s.cookies().find([]string{c.cookie}, s.cookies().device(user)); err == nil && !token.IsZero() {
+	if token = s.deviceToken(user, c); !token.IsZero() {
 		was, err := findDevice(ctx, tx, hash(token), user, now.Add(-deviceTTL))
 		if err == nil {
 			trusted := was.trusted(now) && !risk.Changed(was.Agent, c.Device)
-			err = useDevice(ctx, tx, was.ID, user, session, c, addressOf(ctx), now, trusted)
+			err = useDevice(ctx, tx, was, user, session, c, addressOf(ctx), now, trusted)
 		}
 		if err == nil {
 			return token, true, nil

@@ -2,10 +2,12 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"flint/internal/envelope"
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
@@ -13,7 +15,7 @@ import (
 
 func insertDevice(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, session id.Session, c Client, address string, now time.Time) error {
 	device := id.New[id.Device]()
-	sealed, _, err := sealWhence(ctx, tx, deviceRef(user, device), whence{c.Device, address})
+	sealed, err := deviceFacts{Device: c.Device, Address: address, Hints: c.hints}.seal(ctx, tx, user, device)
 	if err != nil {
 		return err
 	}
@@ -26,8 +28,8 @@ func insertDevice(ctx context.Context, tx pgx.Tx, hash []byte, user id.User, ses
 // useDevice notes a sign-in on a device of user's. Its trust ends if it was used
 // too long ago for that, or is another device by now. One that is gone meanwhile is
 // fault.ErrNotFound.
-func useDevice(ctx context.Context, tx pgx.Tx, device id.Device, user id.User, session id.Session, c Client, address string, now time.Time, trusted bool) error {
-	sealed, _, err := sealWhence(ctx, tx, deviceRef(user, device), whence{c.Device, address})
+func useDevice(ctx context.Context, tx pgx.Tx, was KnownDevice, user id.User, session id.Session, c Client, address string, now time.Time, trusted bool) error {
+	sealed, err := deviceFacts{Device: c.Device, Address: address, Name: was.Name, Hints: c.hints}.seal(ctx, tx, user, was.ID)
 	if err != nil {
 		return err
 	}
@@ -35,7 +37,7 @@ func useDevice(ctx context.Context, tx pgx.Tx, device id.Device, user id.User, s
 		update devices set session_id = @session, last_used_at = @now, sealed = @sealed,
 		                   trusted_at = case when @trusted then trusted_at end
 		where id = @id and user_id = @user`,
-		postgres.Args{"id": device, "user": user, "session": session, "sealed": sealed, "now": now, "trusted": trusted})
+		postgres.Args{"id": was.ID, "user": user, "session": session, "sealed": sealed, "now": now, "trusted": trusted})
 	if err == nil && n == 0 {
 		return fault.ErrNotFound
 	}
@@ -72,6 +74,8 @@ type KnownDevice struct {
 	ID             id.Device
 	SessionID      id.Session
 	Agent, Address string `db:"-"` // sealed where they are stored
+	Name           string `db:"-"` // given by its owner; empty: none. Sealed likewise
+	Hints          []byte `db:"-"` // what it said about itself, hashed; see bot.Hints
 	CreatedAt      time.Time
 	LastUsedAt     time.Time
 	TrustedAt      *time.Time
@@ -95,9 +99,55 @@ type deviceRow struct {
 }
 
 func (r deviceRow) open(ctx context.Context, db postgres.DB, user id.User) (KnownDevice, error) {
-	w, err := openWhence(ctx, db, deviceRef(user, r.ID), r.Sealed)
-	r.Agent, r.Address = w.Device, w.Address
-	return r.KnownDevice, err
+	keys, err := envelope.Of(ctx, db)
+	if err != nil {
+		return KnownDevice{}, err
+	}
+	var f deviceFacts
+	if err := keys.Unpack(ctx, deviceRef(user, r.ID), r.Sealed, &f); err != nil {
+		return KnownDevice{}, fmt.Errorf("device %s: %w", r.ID, err)
+	}
+	r.Agent, r.Address, r.Name, r.Hints = f.Device, f.Address, f.Name, f.Hints
+	return r.KnownDevice, nil
+}
+
+// deviceFacts is what devices.sealed holds: a whence, and more.
+type deviceFacts struct {
+	Device  string `json:"device"`
+	Address string `json:"address"`
+	Name    string `json:"name,omitempty"`
+	Hints   []byte `json:"hints,omitempty"`
+}
+
+func (f deviceFacts) seal(ctx context.Context, db postgres.DB, user id.User, device id.Device) ([]byte, error) {
+	keys, err := envelope.Of(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return keys.Pack(ctx, deviceRef(user, device), f)
+}
+
+// nameDevice gives a device of user's that was used after oldest another name.
+func nameDevice(ctx context.Context, tx pgx.Tx, user id.User, device id.Device, name string, oldest time.Time) (KnownDevice, error) {
+	row, err := postgres.One[deviceRow](ctx, tx, `
+		select id, session_id, sealed, created_at, last_used_at, trusted_at from devices
+		where id = @id and user_id = @user and last_used_at > @oldest
+		for update`,
+		postgres.Args{"id": device, "user": user, "oldest": oldest})
+	if err != nil {
+		return KnownDevice{}, err
+	}
+	d, err := row.open(ctx, tx, user)
+	if err != nil {
+		return d, err
+	}
+	d.Name = name
+	sealed, err := deviceFacts{Device: d.Agent, Address: d.Address, Name: name, Hints: d.Hints}.seal(ctx, tx, user, device)
+	if err != nil {
+		return d, err
+	}
+	return d, postgres.Exec(ctx, tx, `update devices set sealed = @sealed where id = @id and user_id = @user`,
+		postgres.Args{"id": device, "user": user, "sealed": sealed})
 }
 
 func listDevices(ctx context.Context, db postgres.DB, user id.User, oldest time.Time) ([]KnownDevice, error) {

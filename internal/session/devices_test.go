@@ -234,3 +234,84 @@ func TestDevicesAreListedByTheirNames(t *testing.T) {
 	h.web.Check(t, webtest.Scenario{Path: "/api/auth/sessions", Cookies: []*http.Cookie{b.access}, Status: 200,
 		Contains: []string{`"device":{"browser":"Firefox","os":"Linux"}`, `"place":null`, `"current":true`}})
 }
+
+// TestADeviceGetsAName: its owner's, sealed, and nobody else can give it one.
+func TestADeviceGetsAName(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	first := h.from(t, "ana@example.com")
+	b, device := cookiesOf(t, first), deviceOf(t, first)
+	type listed struct {
+		Devices []struct {
+			ID             string
+			Name           string
+			Named, Current bool
+		}
+	}
+	list := func() (l listed) {
+		h.web.Check(t, webtest.Scenario{Path: "/api/auth/devices", Cookies: []*http.Cookie{b.access, device}, Status: 200}).JSON(t, &l)
+		return l
+	}
+	before := list()
+	if len(before.Devices) != 1 || before.Devices[0].Named {
+		t.Fatalf("%+v", before)
+	}
+	at := "/api/auth/devices/" + before.Devices[0].ID
+	name := func(what string, status int) webtest.Scenario {
+		return webtest.Scenario{Method: "PATCH", Path: at, Body: map[string]string{"name": what}, Cookies: []*http.Cookie{b.access, device}, Status: status}
+	}
+	given := name("  The one in the kitchen ", 200)
+	given.Contains = []string{`"name":"The one in the kitchen"`, `"named":true`, `"current":true`}
+	h.web.Check(t, given)
+	if after := list(); after.Devices[0].Name != "The one in the kitchen" || !after.Devices[0].Named {
+		t.Errorf("%+v", after)
+	}
+	for _, bad := range []string{"", "  ", "two\nlines", strings.Repeat("x", 61)} {
+		h.web.Check(t, name(bad, 422))
+	}
+	stored, err := postgres.Scalar[[]byte](t.Context(), h.pool, `select sealed from devices`, nil)
+	if err != nil || len(stored) == 0 || strings.Contains(string(stored), "kitchen") {
+		t.Errorf("stored as %q, %v", stored, err)
+	}
+	h.web.Check(t, webtest.Scenario{Method: "PATCH", Path: "/api/auth/devices/" + id.New[id.Device]().String(), Body: map[string]string{"name": "x"}, Cookies: []*http.Cookie{b.access}, Status: 404})
+	if vs := h.verbs(t); !strings.Contains(vs, "device.name") {
+		t.Errorf("audit: %s", vs)
+	}
+}
+
+// TestAPhoneIsKnownByItsToken: an app that asks for one gets it in the body, and
+// by it the next sign-in is none on a new device.
+func TestAPhoneIsKnownByItsToken(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	signIn := func(header string) (token string) {
+		t.Helper()
+		s := login("ana@example.com", password, map[string]string{"X-Mobile-App": "true", "X-Flint-Device": header, "User-Agent": "Flint/1.0 (iPhone)"})
+		if header == "" {
+			delete(s.Header, "X-Flint-Device")
+		}
+		var got struct{ MobileDeviceToken string }
+		h.web.Check(t, s).JSON(t, &got)
+		return got.MobileDeviceToken
+	}
+	if signIn("") != "" {
+		t.Error("an app that didn't ask got a token")
+	}
+	token := signIn("new")
+	if len(token) < 40 {
+		t.Fatalf("the token is %q", token)
+	}
+	h.warnings(t)
+	if again := signIn(token); again != token {
+		t.Errorf("the same device got another token: %q", again)
+	}
+	if mails := h.warnings(t); len(mails) != 0 {
+		t.Errorf("a known phone was announced: %+v", mails)
+	}
+	if other := signIn("a-token-that-nobody-gave-out-000000000000000"); other == token || len(other) < 40 {
+		t.Errorf("a made-up token was taken over: %q", other)
+	}
+	if mails := h.warnings(t); len(mails) != 1 {
+		t.Errorf("%d mails about a phone that isn't known", len(mails))
+	}
+}

@@ -86,11 +86,8 @@ func (s *Service) Trust(ctx context.Context, actor access.Actor, c Client, trust
 
 // present returns the device that c is.
 func (s *Service) present(ctx context.Context, db postgres.DB, actor access.Actor, c Client) (KnownDevice, error) {
-	token, err := config.Secret{}, error(nil)
-	if c.Delivery == Web {
-		token, err = s.cookies().find([]string{c.cookie}, s.cookies().device(actor.User))
-	}
-	if err != nil || token.IsZero() {
+	token := s.deviceToken(actor.User, c)
+	if token.IsZero() {
 		return KnownDevice{}, ErrNoDevice
 	}
 	d, err := findDevice(ctx, db, hash(token), actor.User, s.now().Add(-deviceTTL))
@@ -103,9 +100,19 @@ func (s *Service) present(ctx context.Context, db postgres.DB, actor access.Acto
 	return d, nil
 }
 
+// currentDevice is the id of the device that actor is on; zero if it isn't known.
+func (s *Service) currentDevice(ctx context.Context, actor access.Actor, c Caller) (id.Device, error) {
+	d, err := s.present(ctx, s.pool, actor, s.client(c))
+	if errors.Is(err, ErrNoDevice) {
+		return id.Device{}, nil
+	}
+	return d.ID, err
+}
+
 type deviceView struct {
 	ID         id.Device `json:"id" format:"uuid"`
-	Name       string    `json:"name" doc:"Such as Firefox on Linux"`
+	Name       string    `json:"name" doc:"What its owner calls it, else such as Firefox on Linux"`
+	Named      bool      `json:"named" doc:"Whether its owner gave it that name"`
 	Browser    string    `json:"browser" doc:"Empty if unknown"`
 	OS         string    `json:"os" doc:"Empty if unknown"`
 	CreatedAt  time.Time `json:"createdAt" doc:"First sign-in on it"`
@@ -139,6 +146,10 @@ func (s *Service) deviceOperations(api *web.Server) {
 		Needs: access.SignedIn, Limit: "data",
 	}, s.devices)
 	web.Handle(api, web.Op{
+		Method: "PATCH", Path: "/api/auth/devices/{id}", Summary: "Give a device a name", Tag: "auth",
+		Needs: access.SignedIn, Limit: "write", MaxBody: 8 << 10,
+	}, s.renameDevice)
+	web.Handle(api, web.Op{
 		Method: "DELETE", Path: "/api/auth/devices/{id}", Summary: "Forget a device, and sign it out", Tag: "auth",
 		Description: "The next sign-in there is told by mail, as on a new device.",
 		Needs:       access.SignedIn, Limit: "write",
@@ -154,7 +165,7 @@ func (s *Service) deviceOperations(api *web.Server) {
 		if in.Body.Trusted {
 			done = "This device is trusted."
 		}
-		return say(done), s.Trust(ctx, access.From(ctx), in.client(), in.Body.Trusted)
+		return say(done), s.Trust(ctx, access.From(ctx), s.client(in.Caller), in.Body.Trusted)
 	})
 }
 
@@ -164,24 +175,32 @@ func (s *Service) devices(ctx context.Context, in *Caller) (*devicesOut, error) 
 	if err != nil {
 		return nil, err
 	}
-	own, err := s.present(ctx, s.pool, actor, in.client())
-	if err != nil && !errors.Is(err, ErrNoDevice) {
+	own, err := s.currentDevice(ctx, actor, *in)
+	if err != nil {
 		return nil, err
 	}
 	out := &devicesOut{}
 	out.Body.Devices = []deviceView{}
 	for _, d := range list {
-		what := device.Of(d.Agent)
-		v := deviceView{
-			ID: d.ID, Name: what.String(), Browser: what.Browser, OS: what.OS, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt,
-			Current: d.ID == own.ID, Trusted: d.trusted(s.now()),
-		}
-		if w := s.cfg.Atlas.Where(d.Address); w != nil {
-			v.LastPlace = &w.Name
-		}
-		out.Body.Devices = append(out.Body.Devices, v)
+		out.Body.Devices = append(out.Body.Devices, s.deviceView(d, own))
 	}
 	return out, nil
+}
+
+// deviceView shows d to its owner, who is on the device own at the moment.
+func (s *Service) deviceView(d KnownDevice, own id.Device) deviceView {
+	what := device.Of(d.Agent)
+	v := deviceView{
+		ID: d.ID, Name: what.String(), Browser: what.Browser, OS: what.OS, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt,
+		Current: d.ID == own, Trusted: d.trusted(s.now()),
+	}
+	if d.Name != "" {
+		v.Name, v.Named = d.Name, true
+	}
+	if w := s.cfg.Atlas.Where(d.Address); w != nil {
+		v.LastPlace = &w.Name
+	}
+	return v
 }
 
 type verifyIn struct {
@@ -203,7 +222,7 @@ func (s *Service) verifySignIn(ctx context.Context, in *verifyIn) (*signedIn, er
 		}
 		return r
 	}, in.Body.Code)
-	g, err := s.SignInVerified(ctx, config.NewSecret(in.Body.Challenge), code, before, in.client())
+	g, err := s.SignInVerified(ctx, config.NewSecret(in.Body.Challenge), code, before, s.client(in.Caller))
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,17 @@ type Caller struct {
 	UserAgent     string `header:"User-Agent" hidden:"true"`
 	Cookie        string `header:"Cookie" hidden:"true"`
 	Authorization string `header:"Authorization" hidden:"true"`
+	DeviceToken   string `header:"X-Flint-Device" maxLength:"100" doc:"In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new"`
+	Languages     string `header:"Accept-Language" hidden:"true"`
+	Platform      string `header:"Sec-Ch-Ua-Platform" hidden:"true"`
+	Phone         string `header:"Sec-Ch-Ua-Mobile" hidden:"true"`
+}
+
+// said is what c says about itself with every request.
+func (c Caller) said() http.Header {
+	return http.Header{
+		"User-Agent": {c.UserAgent}, "Accept-Language": {c.Languages}, "Sec-Ch-Ua-Platform": {c.Platform}, "Sec-Ch-Ua-Mobile": {c.Phone},
+	}
 }
 
 func (c Caller) delivery() Delivery {
@@ -33,10 +44,15 @@ func (c Caller) delivery() Delivery {
 	return Web
 }
 
-func (c Caller) client() Client {
+// client describes who calls, with what they show of themselves.
+func (s *Service) client(c Caller) Client {
 	client := ClientOf(c.delivery(), c.UserAgent)
+	client.hints = bot.Hints(s.keys, c.said())
 	if c.Authorization == "" {
 		client.cookie = c.Cookie
+	}
+	if client.Delivery == Mobile {
+		client.token = c.DeviceToken
 	}
 	return client
 }
@@ -91,6 +107,7 @@ type signedIn struct {
 		User               identity.View `json:"user"`
 		MobileAccessToken  string        `json:"mobileAccessToken,omitempty" doc:"In the mobile app only"`
 		MobileRefreshToken string        `json:"mobileRefreshToken,omitempty" doc:"In the mobile app only"`
+		MobileDeviceToken  string        `json:"mobileDeviceToken,omitempty" doc:"In the mobile app only, if it sent X-Flint-Device: to be sent there at later sign-ins of this person"`
 	}
 }
 
@@ -98,7 +115,7 @@ func (s *Service) signedIn(g Grant, d Delivery) *signedIn {
 	out := &signedIn{}
 	out.Body.Success, out.Body.User = true, identity.ViewOf(g.Person)
 	if d == Mobile {
-		out.Body.MobileAccessToken, out.Body.MobileRefreshToken = g.Access.Reveal(), g.Refresh.Reveal()
+		out.Body.MobileAccessToken, out.Body.MobileRefreshToken, out.Body.MobileDeviceToken = g.Access.Reveal(), g.Refresh.Reveal(), g.Device.Reveal()
 	} else {
 		out.SetCookie = s.cookies().set(g)
 	}
@@ -303,10 +320,10 @@ func (s *Service) login(ctx context.Context, in *loginIn) (*signedIn, error) {
 		before = config.Secret{} // ambiguous cookies are overwritten, not believed
 	}
 	given := Credentials{Email: in.Body.Email, Password: config.NewSecret(in.Body.Password), Code: config.NewSecret(in.Body.MFACode)}
-	if err := s.screen(ctx, in.Body.Form, given, in.client()); err != nil {
+	if err := s.screen(ctx, in.Body.Form, given, s.client(in.Caller)); err != nil {
 		return nil, err
 	}
-	g, err := s.SignIn(ctx, given, before, in.client())
+	g, err := s.SignIn(ctx, given, before, s.client(in.Caller))
 	s.tell(ctx, given.Email, err)
 	if err != nil {
 		return nil, err
@@ -332,7 +349,7 @@ func (s *Service) answerChallenge(ctx context.Context, in *challengeIn) (*signed
 	if len(answers) != 1 {
 		return nil, fault.BadField("body", "needs exactly one of code, backupCode and assertion")
 	}
-	g, err := s.SignInWithFactor(ctx, config.NewSecret(in.Body.Challenge), answers[0], before, in.client())
+	g, err := s.SignInWithFactor(ctx, config.NewSecret(in.Body.Challenge), answers[0], before, s.client(in.Caller))
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +361,7 @@ func (s *Service) passkey(ctx context.Context, in *passkeyIn) (*signedIn, error)
 	if err != nil {
 		before = config.Secret{}
 	}
-	g, err := s.SignInByPasskey(ctx, in.Body.Credential.JSON(), before, in.client())
+	g, err := s.SignInByPasskey(ctx, in.Body.Credential.JSON(), before, s.client(in.Caller))
 	if err != nil {
 		return nil, err
 	}
@@ -356,7 +373,7 @@ func (s *Service) link(ctx context.Context, in *linkIn) (*signedIn, error) {
 	if err != nil {
 		before = config.Secret{}
 	}
-	g, err := s.SignInByLink(ctx, config.NewSecret(in.Body.Token), before, in.client())
+	g, err := s.SignInByLink(ctx, config.NewSecret(in.Body.Token), before, s.client(in.Caller))
 	if err != nil {
 		return nil, err
 	}
@@ -371,7 +388,7 @@ func (s *Service) refreshWeb(ctx context.Context, in *Caller) (*said, error) {
 	if token.IsZero() {
 		return nil, ErrNoToken
 	}
-	g, err := s.Refresh(ctx, token, in.client())
+	g, err := s.Refresh(ctx, token, s.client(*in))
 	if errors.Is(err, ErrToken) { // nothing brings these back: the browser needn't keep them
 		for _, c := range s.cookies().clear() {
 			web.Header(ctx).Add("Set-Cookie", c.String())

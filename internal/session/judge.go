@@ -69,7 +69,7 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, o *opening, action risk.
 		return "", err
 	}
 	d, err := s.cfg.Risk.Judge(ctx, tx, risk.Attempt{
-		User: user, Email: o.person.Email, Action: action, Address: telemetry.Address(ctx), Agent: o.client.Device, Device: standing,
+		User: user, Email: o.person.Email, Action: action, Address: telemetry.Address(ctx), Agent: o.client.Device, Device: standing, Hints: o.client.hints,
 		At: now, TimeZone: o.person.TimeZone, Factor: factors.Any(), Breached: breached, Earlier: earlier,
 	})
 	if err != nil {
@@ -229,12 +229,9 @@ func (s *Service) failed(ctx context.Context, tx pgx.Tx, email string, why ident
 
 // standing says what is known of the device that c comes by.
 func (s *Service) standing(ctx context.Context, db postgres.DB, user id.User, c Client) (risk.Standing, error) {
-	if c.Delivery != Web {
+	token := s.deviceToken(user, c)
+	if token.IsZero() {
 		return risk.Standing{}, nil
-	}
-	token, err := s.cookies().find([]string{c.cookie}, s.cookies().device(user))
-	if err != nil || token.IsZero() {
-		return risk.Standing{}, nil //nolint:nilerr // two cookies of one name are as good as none
 	}
 	d, err := findDevice(ctx, db, hash(token), user, s.now().Add(-deviceTTL))
 	if errors.Is(err, fault.ErrNotFound) {
@@ -243,7 +240,7 @@ func (s *Service) standing(ctx context.Context, db postgres.DB, user id.User, c 
 	if err != nil {
 		return risk.Standing{}, fmt.Errorf("find device: %w", err)
 	}
-	return risk.Standing{Known: true, Trusted: d.trusted(s.now()), Agent: d.Agent}, nil
+	return risk.Standing{Known: true, Trusted: d.trusted(s.now()), Agent: d.Agent, Hints: d.Hints}, nil
 }
 
 // endWaiting ends user's sign-ins that wait for a second step or the mailbox.

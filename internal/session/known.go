@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"flint/internal/id"
@@ -16,7 +15,7 @@ import (
 // device's cookie is nowhere known, and nothing is looked up for it.
 func (s *Service) visitor(ctx context.Context, c Client) identity.Visitor {
 	v := identity.Visitor{Address: telemetry.Address(ctx)}
-	if c.Delivery == Web && strings.Contains(c.cookie, "device-") {
+	if c.token != "" || c.Delivery == Web && strings.Contains(c.cookie, "device-") {
 		v.Device = func(ctx context.Context, user id.User) (string, error) { return s.knownDevice(ctx, user, c) }
 	}
 	return v
@@ -25,13 +24,9 @@ func (s *Service) visitor(ctx context.Context, c Client) identity.Visitor {
 // knownDevice names the device of c if user has signed in on it before; else it
 // returns "". The name is not secret.
 func (s *Service) knownDevice(ctx context.Context, user id.User, c Client) (string, error) {
-	if c.Delivery != Web {
+	token := s.deviceToken(user, c)
+	if token.IsZero() {
 		return "", nil
-	}
-	r := http.Request{Header: http.Header{"Cookie": {c.cookie}}}
-	token, err := s.cookies().read(r.CookiesNamed(s.cookies().device(user)))
-	if err != nil || token.IsZero() {
-		return "", nil //nolint:nilerr // two cookies of one name are as good as none
 	}
 	name := hash(token)
 	known, err := deviceKnown(ctx, s.pool, name, user, s.now().Add(-deviceTTL))

@@ -71,7 +71,7 @@ type recoverOut struct {
 }
 
 func (s *Service) recover(ctx context.Context, in *recoverIn) (*recoverOut, error) {
-	r, err := s.AskRecovery(ctx, config.NewSecret(in.Body.Challenge), in.client())
+	r, err := s.AskRecovery(ctx, config.NewSecret(in.Body.Challenge), s.client(in.Caller))
 	if err != nil {
 		return nil, err
 	}

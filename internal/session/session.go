@@ -145,6 +145,8 @@ type Client struct {
 	Delivery Delivery
 	Device   string // User-Agent, shortened
 	cookie   string // Cookie header of a browser, for what it knows the device by
+	token    string // by which an app knows the device
+	hints    []byte // what it says about itself, hashed; see bot.Hints
 }
 
 // Grant is what a client gets that has proven who it is.

@@ -30,8 +30,9 @@ type Proof struct {
 }
 
 // StepUp renews the proofs of actor's session. What is wrong is ErrProof, is
-// recorded, and counts as a failed sign-in does: a stolen session is no place to
-// guess from. Tokens stay as they are.
+// recorded, and counts: a stolen session is no place to guess from. Passwords count
+// for the session and for all of its person's, apart from sign-ins, so that nobody
+// who fails at the front door locks out who is in. Tokens stay as they are.
 func (s *Service) StepUp(ctx context.Context, actor access.Actor, proof Proof) (access.Proofs, error) {
 	if proof.Method != access.Password {
 		return s.stepUpByFactor(ctx, actor, proof)
@@ -40,7 +41,7 @@ func (s *Service) StepUp(ctx context.Context, actor access.Actor, proof Proof) (
 	if err != nil {
 		return access.Proofs{}, fmt.Errorf("find person: %w", err)
 	}
-	found, refused, err := s.people.Check(ctx, p.Email, proof.Password)
+	found, refused, err := s.people.CheckFrom(ctx, p.Email, proof.Password, identity.Visitor{Session: actor.Session})
 	if err != nil {
 		return access.Proofs{}, err
 	}

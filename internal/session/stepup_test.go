@@ -138,17 +138,41 @@ func TestASessionThatIsOverCannotStepUp(t *testing.T) {
 	h.web.Check(t, b.stepUp(byPassword(password), 401))
 }
 
-func TestGuessingInAStolenSessionIsLimitedAsSigningInIs(t *testing.T) {
+// TestGuessingInAStolenSessionIsLimited: five tries in one session, ten in all of
+// them; signing in isn't touched by it.
+func TestGuessingInAStolenSessionIsLimited(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	stolen, again, mine := h.signIn(t), h.signIn(t), h.signIn(t)
+	for range 5 {
+		h.web.Check(t, stolen.stepUp(byPassword("wrong"), 403))
+	}
+	h.web.Check(t, stolen.stepUp(byPassword(password), 429)) // right, but not from there
+	h.web.Check(t, mine.stepUp(byPassword(password), 200))
+	for range 5 {
+		h.web.Check(t, again.stepUp(byPassword("wrong"), 403))
+	}
+	h.web.Check(t, mine.stepUp(byPassword(password), 429)) // the account's ten are used up
+	in := login("ana@example.com", password, nil)
+	in.Status = 200
+	h.web.Check(t, in)
+	h.pass(15*time.Minute + time.Second)
+	h.web.Check(t, mine.stepUp(byPassword(password), 200))
+}
+
+// TestAStrangerCannotBlockAStepUp uses the account's limit at the front door up,
+// from everywhere; who is signed in still proves who they are.
+func TestAStrangerCannotBlockAStepUp(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	b := h.signIn(t)
-	for range 10 {
-		h.web.Check(t, b.stepUp(byPassword("wrong"), 403))
+	h.pass(11 * time.Minute)
+	if looked := h.swarm(t, "ana@example.com", 15); looked != 10 {
+		t.Fatalf("%d guesses were looked at", looked)
 	}
-	h.web.Check(t, b.stepUp(byPassword(password), 429))
-	in := login("ana@example.com", password, nil)
-	in.Status = 429
-	h.web.Check(t, in)
+	h.web.Check(t, b.open(403))
+	h.web.Check(t, b.stepUp(byPassword(password), 200))
+	h.web.Check(t, b.open(204))
 }
 
 func TestProofsAreTakenBackInOtherSessions(t *testing.T) {
