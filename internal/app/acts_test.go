@@ -38,6 +38,7 @@ var elsewhere = map[string]struct{ file, verb string }{
 	"POST /api/auth/passkeys":           {"session/passkey_test.go", "factor.add"},
 	"POST /api/auth/passkeys/sign-in":   {"session/passkey_test.go", "session.start"},
 	"POST /api/auth/devices/trust":      {"session/judge_test.go", "device.trust"},
+	"PATCH /api/auth/devices/{id}":      {"session/devices_test.go", "device.name"},
 	"POST /api/auth/verify-sign-in":     {"session/judge_test.go", "session.start"},
 	"POST /api/auth/mfa/recover/cancel": {"session/recover_test.go", "factor.stop_recovery"},
 	"POST /api/auth/mfa/recover/finish": {"session/recover_test.go", "factor.remove"},
@@ -178,6 +179,9 @@ func (h *house) actAsStaff() {
 	at := "/api/admin/users/" + h.whoIs(dan.email)
 	why := map[string]string{"reason": "a test"}
 	ada.must("POST", at+"/tier", map[string]string{"tier": "free", "reason": "a test"})
+	var judged struct{ Decisions []struct{ ID string } }
+	ada.must("GET", at+"/risk", nil).json(h.t, &judged)
+	ada.must("POST", at+"/risk/"+judged.Decisions[0].ID+"/review", map[string]string{"verdict": "owner", "reason": "a test"})
 	ada.must("POST", at+"/sign-out", why)
 	ada.must("POST", at+"/ban", why)
 	ada.must("POST", at+"/unban", why)

@@ -189,6 +189,32 @@ func TestStaffChangesAccountsForAReason(t *testing.T) {
 		bob.access = ""
 		bob.signIn()
 	})
+	t.Run("a sign-in that was somebody else's", func(t *testing.T) {
+		var list struct {
+			Decisions []struct {
+				ID      string
+				Inputs  map[string]any
+				Verdict *string
+			}
+		}
+		ada.must("GET", at(bob, "/risk"), nil).json(t, &list)
+		if len(list.Decisions) == 0 || len(list.Decisions[0].Inputs) == 0 || list.Decisions[0].Verdict != nil {
+			t.Fatalf("%+v", list)
+		}
+		review := at(bob, "/risk/"+list.Decisions[0].ID+"/review")
+		verdict := func(v string) map[string]string { return map[string]string{"verdict": v, "reason": "they called"} }
+		bob.refused("POST", review, verdict("owner"), 403, "forbidden")
+		bob.refused("GET", at(bob, "/risk"), nil, 403, "forbidden")
+		ada.refused("POST", review, verdict("both"), 422, "invalid_input")
+		ada.refused("POST", at(sue, "/risk/"+list.Decisions[0].ID+"/review"), verdict("owner"), 403, "not_a_super_admin")
+		ada.refused("POST", at(bob, "/risk/00000000-0000-4000-8000-000000000000/review"), verdict("owner"), 404, "not_found")
+		if a := ada.must("POST", review, verdict("thief")); !strings.Contains(a.body, `"ended":1`) {
+			t.Errorf("%s", a.body)
+		}
+		bob.soon("GET", "/api/dashboard", nil, 401, "")
+		bob.access = ""
+		bob.signIn()
+	})
 	t.Run("a sign-out", func(t *testing.T) {
 		if a := ada.must("POST", at(bob, "/sign-out"), why); !strings.Contains(a.body, `"ended":1`) {
 			t.Errorf("%s", a.body)
@@ -252,7 +278,8 @@ func TestStaffChangesAccountsForAReason(t *testing.T) {
 		}
 		want := []string{
 			"account.set_tier premium free asked for it", "account.ban open closed asked for it by phone",
-			"account.unban closed open asked for it by phone", "account.sign_out 1 0 asked for it by phone", "account.look",
+			"account.unban closed open asked for it by phone", "account.look", "account.sign_out 1 0 they called",
+			"account.sign_out 1 0 asked for it by phone", "account.look",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("the log says %q", got)

@@ -109,6 +109,7 @@ func (m household) doors() []door {
 		{"DELETE", "/api/auth/passkeys/{id}", m.passkey, nil},
 		{"DELETE", "/api/keys/{id}", m.key, nil},
 		{"GET", "/api/privacy/export/{id}/download", m.export, nil},
+		{"PATCH", "/api/auth/devices/{id}", m.device, map[string]string{"name": "Mine"}},
 		{"DELETE", "/api/auth/devices/{id}", m.device, nil},
 		{"GET", "/api/security/log/{id}/proof", m.entry, nil},
 		{"DELETE", "/api/auth/sessions/{id}", m.session, nil},

@@ -38,7 +38,7 @@ func Signals() []Signal {
 			"a hint beside others"},
 		{"device_changed", 40, 40, "The device calls itself something else than before.",
 			"a cookie that moves from one system to another was copied"},
-		{"hints_changed", 0, 15, "The device's language or kind differs from what it was.",
+		{"hints_changed", 0, 25, "The device's language or kind differs from what it was.",
 			"what it says with every request, hashed; with another country and network it is what a copied cookie looks like"},
 		{"long_away", 20, 10, "You hadn't signed in for more than three months.",
 			"what we knew of your ways is gone, so there is less to compare with"},

@@ -104,7 +104,8 @@ type world struct {
 
 // Simulate replays days of honest people and of campaigns against each set of
 // controls: stuffing with leaked pairs, spraying of common passwords, and
-// guessing one account, and targeted takeovers with the right password. The judge is the one of the
+// guessing one account, and targeted takeovers with the right password, some of
+// them with a copied cookie. The judge is the one of the
 // product, with its standard settings, and so are the limits; what is made up
 // is the people. The same seed gives the same table.
 func Simulate(ctx context.Context, atlas *geo.Atlas, seed uint64, days int) ([]Result, error) {
@@ -244,59 +245,16 @@ func (w *world) honest(ctx context.Context, p *inhabitant, day int) error {
 	return w.try(ctx, p, from, agent, true, false)
 }
 
-// attacks plans the campaigns of a day. Whoever has a list tries it once; whoever
-// has one password tries it slowly; whoever wants one person takes their time.
-func (w *world) attacks(day int, at func(float64, func(context.Context) error)) {
-	if day%10 == 3 { // stuffing: many pairs, most of them of strangers or outdated
-		for i := range 600 {
-			from := w.hosting[w.IntN(len(w.hosting))]
-			victim := w.people[w.IntN(len(w.people))]
-			stranger := fmt.Sprintf("stranger%d@example.com", w.IntN(100_000))
-			at(1+float64(i)/120, func(ctx context.Context) error {
-				if i%3 > 0 {
-					return w.stranger(ctx, stranger, from)
-				}
-				return w.try(ctx, victim, from, desk, victim.leaked, true)
-			})
-		}
-	}
-	if day%10 == 6 { // spraying: one common password for everybody, from few addresses
-		for i, victim := range w.people {
-			from := w.hosting[i%12]
-			at(8+float64(i)/50, func(ctx context.Context) error { return w.try(ctx, victim, from, desk, victim.common, true) })
-		}
-	}
-	if day%10 == 8 { // guessing: the thousand likeliest passwords of a few people
-		for range 3 {
-			victim, hit := w.people[w.IntN(len(w.people))], 100+w.IntN(900)
-			for i := range 1000 {
-				from := w.hosting[i%40]
-				at(12+float64(i)/125, func(ctx context.Context) error { return w.try(ctx, victim, from, desk, i == hit, true) })
-			}
-		}
-	}
-	for range 2 { // takeover: the right password, from abroad, from the same country, or from next door
-		victim := w.people[w.IntN(len(w.people))]
-		from := w.somewhere(abroad[w.IntN(len(abroad))])
-		switch w.IntN(6) {
-		case 0, 1:
-			from = w.somewhere(victim.country)
-		case 2:
-			from = victim.home
-		}
-		agent := []string{desk, laptop, phone}[w.IntN(3)]
-		at(w.Float64()*23, func(ctx context.Context) error { return w.try(ctx, victim, from, agent, true, true) })
-	}
-}
+// hints stands for what p's devices say about themselves.
+func (p *inhabitant) hints() []byte { return []byte(p.country) }
 
-// stranger is a wrong password for an account that doesn't exist.
-func (w *world) stranger(ctx context.Context, email string, from netip.Addr) error {
-	w.result.Tries++
-	free, _, err := w.limited(ctx, email, from, false)
-	if err == nil && free {
-		w.book.Fail(email, block(from), w.clock)
-	}
-	return err
+// visit is how somebody comes to sign in with the right password.
+type visit struct {
+	from            netip.Addr
+	agent           string
+	hints           []byte
+	thief, counted  bool
+	known, breached bool
 }
 
 // limited asks the limits of a sign-in as package identity does.
@@ -366,19 +324,23 @@ func (w *world) try(ctx context.Context, p *inhabitant, from netip.Addr, agent s
 		return nil
 	}
 	undo()
-	return w.admit(ctx, p, from, agent, thief, counted, known, breached && w.c.Breach)
+	hints := p.hints()
+	if !thief && w.IntN(200) == 0 {
+		hints = []byte("another language")
+	}
+	return w.admit(ctx, p, visit{from: from, agent: agent, hints: hints, thief: thief, counted: counted, known: known, breached: breached && w.c.Breach})
 }
 
 // targeted says whether the thief of today has p's very password.
 func (w *world) targeted(p *inhabitant) bool { return !p.leaked && !p.common }
 
-func (w *world) admit(ctx context.Context, p *inhabitant, from netip.Addr, agent string, thief, counted, known, breached bool) error {
+func (w *world) admit(ctx context.Context, p *inhabitant, v visit) error {
 	a := Attempt{
-		User: p.id, Email: p.email, Action: Password, Address: from, Agent: agent, At: w.clock, TimeZone: "UTC",
-		Factor: w.c.Factor && p.factor, Breached: breached, Earlier: len(w.book.past[p.id]) > 0,
+		User: p.id, Email: p.email, Action: Password, Address: v.from, Agent: v.agent, Hints: v.hints, At: w.clock, TimeZone: "UTC",
+		Factor: w.c.Factor && p.factor, Breached: v.breached, Earlier: len(w.book.past[p.id]) > 0,
 	}
-	if known {
-		a.Device = Standing{Known: true, Agent: agent}
+	if v.known {
+		a.Device = Standing{Known: true, Agent: v.agent, Hints: p.hints()}
 	}
 	outcome := Allow
 	if w.c.Judge {
@@ -388,7 +350,7 @@ func (w *world) admit(ctx context.Context, p *inhabitant, from netip.Addr, agent
 		}
 		outcome = d.Does()
 	}
-	if thief {
+	if v.thief {
 		if outcome != Allow || a.Factor {
 			w.result.Seen++
 			return nil // no mailbox, no second factor
@@ -399,7 +361,7 @@ func (w *world) admit(ctx context.Context, p *inhabitant, from netip.Addr, agent
 		}
 		return nil // what a thief does is not to become the owner's habit
 	}
-	if counted {
+	if v.counted {
 		switch outcome {
 		case VerifyEmail:
 			w.result.Held++
@@ -409,11 +371,11 @@ func (w *world) admit(ctx context.Context, p *inhabitant, from netip.Addr, agent
 		case Allow, StepUp:
 		}
 	}
-	place, _ := w.atlas.Place(from)
+	place, _ := w.atlas.Place(v.from)
 	w.book.Begin(p.id, Past{
-		At: w.clock, Network: w.engine.network(from), Agent: agent, Country: place.Country, Latitude: place.Latitude, Longitude: place.Longitude, Reach: place.Reach,
+		At: w.clock, Network: w.engine.network(v.from), Agent: v.agent, Country: place.Country, Latitude: place.Latitude, Longitude: place.Longitude, Reach: place.Reach,
 	})
-	p.known[agent] = true
+	p.known[v.agent] = true
 	return nil
 }
 
