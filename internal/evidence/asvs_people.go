@@ -14,7 +14,7 @@ func asvsPeople() []Control {
 		shown("V6.2.2", 1, "people can change their password",
 			"internal/identity/reset_test.go:TestChangingThePasswordKeepsThisSessionAlone"),
 		shown("V6.2.3", 1, "a change needs the present password",
-			"internal/identity/reset_test.go:TestWrongPresentPasswordsCountAsWrongSignIns", "internal/identity/reset_test.go:TestChangingThePasswordKeepsThisSessionAlone"),
+			"internal/identity/reset_test.go:TestWrongPresentPasswordsAreLimitedInTheSession", "internal/identity/reset_test.go:TestChangingThePasswordKeepsThisSessionAlone"),
 		shown("V6.2.4", 1, "common passwords are refused",
 			"internal/identity/strength_internal_test.go:TestTheListOfCommonPasswordsIsWhole", "internal/identity/strength_test.go:TestPasswordsThatGuessingFindsAreRefused"),
 		shown("V6.2.5", 1, "no rules of composition",
