@@ -53,7 +53,7 @@ type crowd struct {
 }
 
 const (
-	crowdPeople    = 32
+	crowdPeople    = 128
 	crowdAddresses = 1024
 )
 
