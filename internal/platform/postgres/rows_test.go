@@ -130,20 +130,7 @@ var loose = map[string]string{
 	"import_rows.matches":             "a suggestion of the preview, looked up with the owner when it is applied",
 	"screenings.decided_by":           "who of the staff decided, not whose data",
 	"legal_holds.placed_by":           "likewise: who placed it",
-	"refresh_tokens.session_id":     "has no owner column: it is whose session it is",
-	"email_change_tokens.change_id": "has no owner column: it is whose change it is",
-	"webhook_inbox.connection_id":   "no person's request reads or writes it",
-	"account_deletions.user_id":     "outlives its person: that an account was erased",
-	"audit_entries.actor_id":        "the log outlives people",
-	"audit_entries.subject_id":      "the log outlives people",
-	"audit_entries.sealed_for":      "the log outlives people",
-	"keyring.data_keys.user_id":     "made before its person's row is committed, and destroyed on purpose",
-	"webhook_inbox.sealed_for":      "no person's request reads or writes it",
-	"devices.session_id":            "the session may be gone",
-	"support_sessions.admin_id":     "who looks, not whose data",
-	"risk_decisions.reviewed_by":    "who looked, not whose data",
-	"support_sessions.session_id":   "likewise: the session of who looks",
-	"import_rows.matches":           "a suggestion of the preview, looked up with the owner when it is applied",
+	"risk_decisions.reviewed_by":      "who looked, not whose data",
 }
 
 // TestNoRowPointsIntoSomebodyElsesData finds foreign keys that a row of one

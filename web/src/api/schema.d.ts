@@ -205,6 +205,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/users/{id}/risk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See how somebody's sign-ins were judged, and from what */
+        get: operations["get-admin-users-by-id-risk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{id}/risk/{decision}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say who a judged sign-in was
+         * @description owner: where it came from is taken for theirs from now on. thief: every session of theirs ends, and they are told by mail.
+         */
+        post: operations["post-admin-users-by-id-risk-by-decision-review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users/{id}/sign-out": {
         parameters: {
             query?: never;
@@ -381,7 +418,8 @@ export interface paths {
         delete: operations["delete-auth-devices-by-id"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a device a name */
+        patch: operations["patch-auth-devices-by-id"];
         trace?: never;
     };
     "/api/auth/jwks": {
@@ -2184,6 +2222,9 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        AuthRenameInBody: {
+            name: string;
+        };
         AuthSaidBody: {
             message: string;
             success: boolean;
@@ -2628,6 +2669,11 @@ export interface components {
             use: string;
             x: string;
         };
+        JudgedOutBody: {
+            decisions: components["schemas"]["Reviewed"][];
+            /** Format: uuid */
+            nextCursor: string | null;
+        };
         KeySetBody: {
             keys: components["schemas"]["JWK"][];
         };
@@ -3055,6 +3101,55 @@ export interface components {
             /** @description Leave it empty */
             website?: string;
         };
+        ReviewInBody: {
+            /** @description Why; it is recorded */
+            reason: string;
+            /** @enum {string} */
+            verdict: "owner" | "thief";
+        };
+        Reviewed: {
+            /**
+             * @description By what somebody signed in
+             * @enum {string}
+             */
+            action: "password" | "link" | "passkey";
+            /** @description IP address it came from; empty if it isn't known */
+            address: string;
+            /** Format: date-time */
+            at: string;
+            /** @description Whether a session began */
+            begun: boolean;
+            /** @description Such as Firefox on Linux */
+            device: string;
+            /** @description false: nothing followed from it (FLINT_RISK=watch) */
+            enforced: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description What the weights were counted from */
+            inputs: {
+                [key: string]: unknown;
+            };
+            /** @description Autonomous system, or a block of addresses */
+            network: string;
+            /** @enum {string} */
+            outcome: "allow" | "step_up" | "verify_email" | "block";
+            /** @description Where it came from; null if that isn't known */
+            place: components["schemas"]["Where"] | null;
+            /** @description The weightiest first; empty if nothing was unusual */
+            reasons: components["schemas"]["Because"][];
+            /** Format: date-time */
+            reviewedAt: string | null;
+            /**
+             * Format: int64
+             * @description The sum of the weights, at least 0
+             */
+            score: number;
+            /**
+             * @description What an operator found out; null: nobody looked
+             * @enum {string|null}
+             */
+            verdict: "owner" | "thief" | null;
+        };
         RunsOutBody: {
             runs: components["schemas"]["ConnectionRunView"][];
         };
@@ -3086,8 +3181,10 @@ export interface components {
              * @description Last sign-in on it
              */
             lastUsedAt: string;
-            /** @description Such as Firefox on Linux */
+            /** @description What its owner calls it, else such as Firefox on Linux */
             name: string;
+            /** @description Whether its owner gave it that name */
+            named: boolean;
             /** @description Empty if unknown */
             os: string;
             trusted: boolean;
@@ -3236,6 +3333,8 @@ export interface components {
         SignedInBody: {
             /** @description In the mobile app only */
             mobileAccessToken?: string;
+            /** @description In the mobile app only, if it sent X-Flint-Device: to be sent there at later sign-ins of this person */
+            mobileDeviceToken?: string;
             /** @description In the mobile app only */
             mobileRefreshToken?: string;
             success: boolean;
@@ -3971,6 +4070,95 @@ export interface operations {
             };
         };
     };
+    "get-admin-users-by-id-risk": {
+        parameters: {
+            query?: {
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgedOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-admin-users-by-id-risk-by-decision-review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                decision: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-admin-users-by-id-sign-out": {
         parameters: {
             query?: never;
@@ -4268,6 +4456,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4309,6 +4499,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4390,6 +4582,55 @@ export interface operations {
             };
         };
     };
+    "patch-auth-devices-by-id": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthRenameInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDeviceView"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-auth-jwks": {
         parameters: {
             query?: never;
@@ -4434,6 +4675,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4480,6 +4723,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4526,6 +4771,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4691,6 +4938,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4775,6 +5024,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5064,6 +5315,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5316,6 +5569,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5567,6 +5822,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5814,6 +6071,8 @@ export interface operations {
             header?: {
                 /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
                 "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
             };
             path?: never;
             cookie?: never;
