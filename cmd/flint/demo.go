@@ -31,6 +31,8 @@ type demoCmd struct {
 	JSON     bool   `name:"json" help:"Print one line of JSON when ready, for scripts."`
 	Seed     uint64 `help:"Another seed is another household." default:"42"`
 	Limits   string `help:"Other rate limits, as FLINT_LIMITS says them: for robots that click faster than people."`
+	Bots     string `help:"When forms want a proof: off, suspicion or always." enum:"off,suspicion,always" default:"suspicion" env:"FLINT_BOTS"`
+	Captcha  string `help:"What the proof is: pow, or turnstile or recaptcha as the sandbox plays them." enum:"pow,turnstile,recaptcha" default:"pow" env:"FLINT_CAPTCHA"`
 }
 
 // notes is what a demo remembers between runs, in a file that only its user can
@@ -178,8 +180,9 @@ func (c demoCmd) listen(ctx context.Context) (net.Listener, error) {
 	return ln, nil
 }
 
-// config points Flint at the sandbox. Nothing of the environment counts, so that
-// a demo can't reach a real provider or database by accident.
+// config points Flint at the sandbox. Of the environment nothing counts but what
+// the flags take from it, none of which reaches out: a demo can't touch a real
+// provider or database by accident.
 func (c demoCmd) config(ctx context.Context, dir, origin string, world *sandbox.Server) (app.Config, error) {
 	env := world.Environment()
 	env["FLINT_ORIGIN"] = origin
@@ -188,6 +191,10 @@ func (c demoCmd) config(ctx context.Context, dir, origin string, world *sandbox.
 	env["FLINT_ADMINS"] = "staff@flint.example" // flint user role makes them one, if they register
 	env["FLINT_DEMO_SANDBOX"] = world.URLs().Site
 	env["FLINT_LIMITS"] = c.Limits
+	env["FLINT_BOTS"] = c.Bots
+	if env["FLINT_CAPTCHA"] = c.Captcha; c.Captcha != "pow" {
+		env["CAPTCHA_BASE_URL"], env["CAPTCHA_SITE_KEY"], env["CAPTCHA_SECRET"] = world.URLs().Captcha, "sandbox", "sandbox"
+	}
 	env["MAIL_FROM"] = "Flint <hello@flint.example>"
 	var cfg app.Config
 	if err := config.Load(ctx, config.Map(env), &cfg); err != nil {

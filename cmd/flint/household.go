@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"flint/internal/bot"
+	"flint/internal/provider/captcha"
 )
 
 // household fills a new demo. It comes in by the public door, as a person with
@@ -90,12 +93,16 @@ func (h *household) furnish(ctx context.Context, password string) error {
 }
 
 func (h *household) register(ctx context.Context, password string) error {
-	person := map[string]string{"firstName": ownerName, "email": ownerEmail, "password": password}
+	proof, err := h.prove(ctx, bot.Register)
+	if err != nil {
+		return err
+	}
+	person := map[string]any{"firstName": ownerName, "email": ownerEmail, "password": password, "proof": proof}
 	if err := h.flint.post(ctx, "/api/auth/public-register", person, nil); err != nil {
 		return err
 	}
 	var token string
-	err := until(ctx, func() (bool, error) {
+	err = until(ctx, func() (bool, error) {
 		var box struct {
 			Messages []struct {
 				Links []string `json:"links"`
@@ -120,12 +127,31 @@ func (h *household) register(ctx context.Context, password string) error {
 }
 
 func (h *household) signIn(ctx context.Context, password string) error {
+	proof, err := h.prove(ctx, bot.Login)
+	if err != nil {
+		return err
+	}
 	var session struct {
 		Token string `json:"mobileAccessToken"`
 	}
-	err := h.flint.post(ctx, "/api/auth/login", map[string]string{"email": ownerEmail, "password": password}, &session)
+	err = h.flint.post(ctx, "/api/auth/login", map[string]any{"email": ownerEmail, "password": password, "proof": proof}, &session)
 	h.flint.token = session.Token
 	return err
+}
+
+// prove works for a form that wants a proof; nil where it wants none.
+func (h *household) prove(ctx context.Context, action string) (*bot.Proof, error) {
+	var c bot.Challenge
+	for _, work := range []string{"false", "true"} { // a service's script doesn't run here
+		if err := h.flint.get(ctx, "/api/auth/challenge?action="+action+"&work="+work, &c); err != nil || !c.Required {
+			return nil, err
+		}
+		if c.Kind == captcha.None {
+			break
+		}
+	}
+	proof := bot.Work(c)
+	return &proof, nil
 }
 
 // connectBank links a bank as the Connect widget would, and returns its

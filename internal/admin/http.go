@@ -12,9 +12,9 @@ import (
 	"flint/internal/risk"
 )
 
-// account is somebody as staff see them, built field by field: no balance, no
+// Standing is somebody as staff see them, built field by field: no balance, no
 // institution, nothing that proves who they are.
-type account struct {
+type Standing struct {
 	ID            id.User     `json:"id" format:"uuid"`
 	Email         string      `json:"email"`
 	FirstName     string      `json:"firstName"`
@@ -27,8 +27,8 @@ type account struct {
 	BannedAt      *time.Time  `json:"bannedAt"`
 }
 
-func accountOf(a Account) account {
-	return account{
+func standingOf(a Account) Standing {
+	return Standing{
 		ID: a.ID, Email: a.Email, FirstName: a.FirstName, LastName: a.LastName, Tier: a.Tier, Role: a.Role, EmailVerified: a.Confirmed(),
 		MFAEnabled: a.SecondFactor, CreatedAt: a.CreatedAt, BannedAt: a.BannedAt,
 	}
@@ -42,8 +42,8 @@ type listIn struct {
 
 type listOut struct {
 	Body struct {
-		Users      []account `json:"users"`
-		NextCursor *id.User  `json:"nextCursor" format:"uuid"`
+		Users      []Standing `json:"users"`
+		NextCursor *id.User   `json:"nextCursor" format:"uuid"`
 	}
 }
 
@@ -53,7 +53,7 @@ type oneIn struct {
 
 type oneOut struct {
 	Body struct {
-		account
+		Standing
 		Sessions  int              `json:"sessions" doc:"How many live ones there are"`
 		Held      bool             `json:"held" doc:"It was confirmed that they are on a list: no orders, no transfers. They must not be told"`
 		Decisions []risk.Explained `json:"decisions" doc:"The latest about sign-ins, with their reasons"`
@@ -101,20 +101,20 @@ func (s *Service) Operations(api *web.Server) {
 			return nil, err
 		}
 		out := &listOut{}
-		out.Body.Users = []account{}
+		out.Body.Users = []Standing{}
 		for i, a := range accounts {
 			if i == in.Limit { // one more than asked for: there is another page
 				out.Body.NextCursor = &accounts[i-1].ID
 				break
 			}
-			out.Body.Users = append(out.Body.Users, accountOf(a))
+			out.Body.Users = append(out.Body.Users, standingOf(a))
 		}
 		return out, nil
 	})
 	web.Handle(api, look("/api/admin/users/{id}", "See how somebody's account stands, without what they own"), func(ctx context.Context, in *oneIn) (*oneOut, error) {
 		a, err := s.Get(ctx, access.From(ctx), in.ID)
 		out := &oneOut{}
-		out.Body.account, out.Body.Sessions, out.Body.Held, out.Body.Decisions = accountOf(a), a.Sessions, a.Held, a.Judged
+		out.Body.Standing, out.Body.Sessions, out.Body.Held, out.Body.Decisions = standingOf(a), a.Sessions, a.Held, a.Judged
 		return out, err
 	})
 	web.Handle(api, act("/api/admin/users/{id}/tier", "Change somebody's plan"), func(ctx context.Context, in *tierIn) (*struct{}, error) {
@@ -164,11 +164,12 @@ type consent struct {
 	InUse     *inUse    `json:"inUse" doc:"Who looks right now, if anybody"`
 }
 
-type consentOut struct {
-	Body struct {
-		Consent *consent `json:"consent" doc:"null: support can't look"`
-	}
+// Leave is whether support may look at somebody's data.
+type Leave struct {
+	Consent *consent `json:"consent" doc:"null: support can't look"`
 }
+
+type consentOut struct{ Body Leave }
 
 type openIn struct {
 	Body struct {
@@ -204,16 +205,8 @@ func (s *Service) supportOperations(api *web.Server) {
 		Method: "GET", Path: "/api/support/consent", Summary: "Say whether support may look, and whether it does", Tag: "support",
 		Needs: access.ViewOwn, Limit: "data",
 	}, func(ctx context.Context, _ *struct{}) (*consentOut, error) {
-		c, looks, err := s.Permitted(ctx, access.From(ctx))
-		out := &consentOut{}
-		if errors.Is(err, fault.ErrNotFound) {
-			return out, nil
-		}
-		out.Body.Consent = &consent{CreatedAt: c.CreatedAt, Until: c.Until}
-		for _, l := range looks {
-			out.Body.Consent.InUse = &inUse{By: l.By, Until: l.Until}
-		}
-		return out, err
+		leave, err := s.Leave(ctx, access.From(ctx))
+		return &consentOut{leave}, err
 	})
 	web.Handle(api, web.Op{
 		Method: "DELETE", Path: "/api/support/consent", Summary: "Stop support from looking", Tag: "support", Status: 204,
@@ -239,4 +232,20 @@ func (s *Service) supportOperations(api *web.Server) {
 	}, func(ctx context.Context, in *lookIn) (*struct{}, error) {
 		return nil, s.Close(ctx, access.From(ctx), in.ID)
 	})
+}
+
+// Leave answers GET /api/support/consent.
+func (s *Service) Leave(ctx context.Context, actor access.Actor) (Leave, error) {
+	c, looks, err := s.Permitted(ctx, actor)
+	if errors.Is(err, fault.ErrNotFound) {
+		return Leave{}, nil
+	}
+	if err != nil {
+		return Leave{}, err
+	}
+	out := Leave{&consent{CreatedAt: c.CreatedAt, Until: c.Until}}
+	for _, l := range looks {
+		out.Consent.InUse = &inUse{By: l.By, Until: l.Until}
+	}
+	return out, nil
 }

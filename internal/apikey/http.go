@@ -42,12 +42,13 @@ type madeOut struct {
 	}
 }
 
-type listOut struct {
-	Body struct {
-		Keys    []view `json:"keys"`
-		Allowed bool   `json:"allowed" doc:"Whether the plan includes API keys; without, none of them works"`
-	}
+// Listing is somebody's keys.
+type Listing struct {
+	Keys    []view `json:"keys"`
+	Allowed bool   `json:"allowed" doc:"Whether the plan includes API keys; without, none of them works"`
 }
+
+type listOut struct{ Body Listing }
 
 type oneIn struct {
 	ID id.APIKey `path:"id"`
@@ -69,14 +70,8 @@ func (s *Service) Operations(api *web.Server) {
 		Method: "GET", Path: "/api/keys", Summary: "List your API keys", Tag: "keys",
 		Needs: access.SignedIn, Limit: "data",
 	}, func(ctx context.Context, _ *struct{}) (*listOut, error) {
-		actor := access.From(ctx)
-		keys, err := s.List(ctx, actor)
-		out := &listOut{}
-		out.Body.Keys, out.Body.Allowed = []view{}, access.RoleOf(actor).Has(access.APIAccess)
-		for _, k := range keys {
-			out.Body.Keys = append(out.Body.Keys, viewOf(k))
-		}
-		return out, err
+		list, err := s.Listing(ctx, access.From(ctx))
+		return &listOut{list}, err
 	})
 	web.Handle(api, web.Op{
 		Method: "DELETE", Path: "/api/keys/{id}", Summary: "Remove an API key", Tag: "keys",
@@ -84,4 +79,14 @@ func (s *Service) Operations(api *web.Server) {
 	}, func(ctx context.Context, in *oneIn) (*struct{}, error) {
 		return nil, s.Revoke(ctx, access.From(ctx), in.ID)
 	})
+}
+
+// Listing answers GET /api/keys.
+func (s *Service) Listing(ctx context.Context, actor access.Actor) (Listing, error) {
+	keys, err := s.List(ctx, actor)
+	out := Listing{Keys: []view{}, Allowed: access.RoleOf(actor).Has(access.APIAccess)}
+	for _, k := range keys {
+		out.Keys = append(out.Keys, viewOf(k))
+	}
+	return out, err
 }

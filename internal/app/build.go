@@ -290,9 +290,11 @@ func (a *App) door(g ground) {
 	cfg.SignInScripts, cfg.SignInFrames = g.cfg.Captcha.Sources()
 	a.Web = web.New(cfg)
 	mountOwn(a.Web, g.cfg, g.pool)
+	log := audit.NewLog(g.pool, g.atlas, g.now)
+	a.mountTogether(a.Web, log)
 	a.bots.Operations(a.Web)
 	for _, feature := range []interface{ Operations(*web.Server) }{
-		audit.NewLog(g.pool, g.atlas, g.now), a.Proof, a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.Privacy, a.staff,
+		log, a.Proof, a.programs, a.Identity, a.Factors, a.Risk, a.Sessions, a.connections, a.wealth, a.transactions, a.hub, a.inbox, a.Privacy, a.staff,
 	} {
 		feature.Operations(a.Web)
 	}

@@ -94,7 +94,8 @@ func TestNobodyGetsInWithoutASession(t *testing.T) {
 func TestPublicDoorsAreFew(t *testing.T) {
 	open := map[string]bool{
 		"GET /api/app": true, "GET /api/audit/checkpoint": true, "GET /api/audit/consistency": true, "GET /api/csrf-token": true, "GET /api/docs": true, "GET /api/openapi.json": true,
-		"GET /api/health/live": true, "GET /api/health/ready": true,
+		"GET /api/privacy/retention": true,
+		"GET /api/health/live":       true, "GET /api/health/ready": true,
 		"POST /api/auth/public-register": true, "POST /api/auth/verify-email": true, "POST /api/auth/resend-verification": true,
 		"POST /api/auth/request-reset": true, "POST /api/auth/reset-password": true, "POST /api/auth/setup-password": true,
 		"POST /api/auth/password-strength": true,

@@ -46,12 +46,13 @@ type event struct {
 	Place *geo.Where `json:"place" doc:"Where that address is; null if that isn't known"`
 }
 
-type logOut struct {
-	Body struct {
-		Entries    []event   `json:"entries"`
-		NextCursor *id.Entry `json:"nextCursor" format:"uuid"`
-	}
+// Listing is some entries as their subject may see them, the newest first.
+type Listing struct {
+	Entries    []event   `json:"entries"`
+	NextCursor *id.Entry `json:"nextCursor" format:"uuid"`
 }
+
+type logOut struct{ Body Listing }
 
 func (g *Log) eventOf(l Line) event {
 	n := NameOf(l.Verb)
@@ -78,23 +79,28 @@ func (g *Log) Operations(api *web.Server) {
 		Method: "GET", Path: "/api/security/log", Summary: "List what happened to your account", Tag: "security",
 		Description: "Newest first. Every sign-in, refused attempt and change that concerns the person who asks, and nobody else's.",
 		Needs:       access.SignedIn, Limit: "data",
-	}, g.list)
+	}, func(ctx context.Context, in *logIn) (*logOut, error) {
+		list, err := g.Listing(ctx, access.From(ctx).User, Page{Before: in.Cursor, Limit: in.Limit, Verbs: verbsOf(Area(in.Area))})
+		return &logOut{list}, err
+	})
 	g.fileOperation(api)
 }
 
-func (g *Log) list(ctx context.Context, in *logIn) (*logOut, error) {
-	lines, err := ListFor(ctx, g.pool, access.From(ctx).User, Page{Before: in.Cursor, Limit: in.Limit + 1, Verbs: verbsOf(Area(in.Area))})
+// Listing answers GET /api/security/log; a page without verbs is of all of them.
+func (g *Log) Listing(ctx context.Context, user id.User, p Page) (Listing, error) {
+	limit := p.Limit
+	p.Limit++
+	lines, err := ListFor(ctx, g.pool, user, p)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
-	out := &logOut{}
-	out.Body.Entries = []event{}
+	out := Listing{Entries: []event{}}
 	for i, l := range lines {
-		if i == in.Limit { // one more than asked for: there is another page
-			out.Body.NextCursor = &lines[i-1].ID
+		if i == limit { // one more than asked for: there is another page
+			out.NextCursor = &lines[i-1].ID
 			break
 		}
-		out.Body.Entries = append(out.Body.Entries, g.eventOf(l))
+		out.Entries = append(out.Entries, g.eventOf(l))
 	}
 	return out, nil
 }

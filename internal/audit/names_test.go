@@ -93,7 +93,7 @@ func verbsIn(files []*ast.File) (sure, maybe []string, computed bool) {
 				return n.Name.Name != "Kind" // of a job
 			case *ast.CallExpr:
 				sel, _ := n.Fun.(*ast.SelectorExpr)
-				return sel == nil || sel.Sel.Name != "SystemActor"
+				return sel == nil || sel.Sel.Name != "SystemActor" && sel.Sel.Name != "Mac"
 			case *ast.KeyValueExpr:
 				key, _ := n.Key.(*ast.Ident)
 				switch {

@@ -11,7 +11,8 @@ import (
 	"flint/internal/platform/web"
 )
 
-type deletionView struct {
+// Leaving is a deletion that was asked for.
+type Leaving struct {
 	AskedAt time.Time `json:"askedAt"`
 	DueAt   time.Time `json:"dueAt" doc:"Until then it can be undone"`
 	Begun   bool      `json:"begun" doc:"It can't be undone any more"`
@@ -19,8 +20,8 @@ type deletionView struct {
 
 type deletionOut struct {
 	Body struct {
-		Deletion *deletionView `json:"deletion" doc:"null: the account stays"`
-		Kept     []Remains     `json:"kept" doc:"What stays of an account that is deleted"`
+		Deletion *Leaving  `json:"deletion" doc:"null: the account stays"`
+		Kept     []Remains `json:"kept" doc:"What stays of an account that is deleted"`
 	}
 }
 
@@ -37,11 +38,27 @@ type undoOut struct {
 	}
 }
 
+func leaving(d Deletion) *Leaving {
+	return &Leaving{AskedAt: d.AskedAt, DueAt: d.DueAt, Begun: d.BegunAt != nil}
+}
+
+// Leaving says whether actor's account is to be deleted; nil: it stays.
+func (s *Service) Leaving(ctx context.Context, actor access.Actor) (*Leaving, error) {
+	d, err := s.Waiting(ctx, actor)
+	if errors.Is(err, fault.ErrNotFound) {
+		return nil, nil //nolint:nilnil // that nothing is asked for is the usual answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	return leaving(d), nil
+}
+
 func outOf(d *Deletion) *deletionOut {
 	out := &deletionOut{}
 	out.Body.Kept = Kept()
 	if d != nil {
-		out.Body.Deletion = &deletionView{AskedAt: d.AskedAt, DueAt: d.DueAt, Begun: d.BegunAt != nil}
+		out.Body.Deletion = leaving(*d)
 	}
 	return out
 }
@@ -81,5 +98,6 @@ func (s *Service) Operations(api *web.Server) {
 		return out, s.UndoByLink(ctx, config.NewSecret(in.Body.Token))
 	})
 	s.exportOperations(api)
+	retentionOperation(api)
 	s.consentOperations(api)
 }

@@ -16,13 +16,14 @@ import (
 // the password of those who have none.
 func fresh() access.StepUp { return access.StepUp{Within: 10 * time.Minute, Factor: true} }
 
-type statusOut struct {
-	Body struct {
-		TOTP            totpView  `json:"totp"`
-		Passkeys        []Passkey `json:"passkeys"`
-		BackupCodesLeft int       `json:"backupCodesLeft"`
-	}
+// Status is what somebody proves themself with beside their password.
+type Status struct {
+	TOTP            totpView  `json:"totp"`
+	Passkeys        []Passkey `json:"passkeys"`
+	BackupCodesLeft int       `json:"backupCodesLeft"`
 }
+
+type statusOut struct{ Body Status }
 
 type totpView struct {
 	Enabled bool       `json:"enabled"`
@@ -62,7 +63,10 @@ func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/mfa", Summary: "Show your second factors", Tag: "auth",
 		Needs: access.SignedIn, Limit: "data",
-	}, s.status)
+	}, func(ctx context.Context, _ *struct{}) (*statusOut, error) {
+		status, err := s.Status(ctx, access.From(ctx))
+		return &statusOut{status}, err
+	})
 	web.Handle(api, web.Op{
 		Method: "POST", Path: "/api/auth/mfa/setup", Summary: "Begin to set up an authenticator app", Tag: "auth",
 		Description: "Nothing changes until a code of the app is confirmed, within 15 minutes.",
@@ -128,24 +132,23 @@ func codes(list []string, err error) (*codesOut, error) {
 	return out, err
 }
 
-func (s *Service) status(ctx context.Context, _ *struct{}) (*statusOut, error) {
-	user := access.From(ctx).User
-	out := &statusOut{}
-	out.Body.Passkeys = []Passkey{}
-	keys, err := listPasskeys(ctx, s.cfg.Pool, user)
+// Status answers GET /api/auth/mfa.
+func (s *Service) Status(ctx context.Context, actor access.Actor) (Status, error) {
+	out := Status{Passkeys: []Passkey{}}
+	keys, err := listPasskeys(ctx, s.cfg.Pool, actor.User)
 	if err != nil {
-		return nil, fmt.Errorf("list passkeys: %w", err)
+		return out, fmt.Errorf("list passkeys: %w", err)
 	}
 	for _, k := range keys {
-		out.Body.Passkeys = append(out.Body.Passkeys, k.view())
+		out.Passkeys = append(out.Passkeys, k.view())
 	}
-	since, err := confirmedSince(ctx, s.cfg.Pool, user)
+	since, err := confirmedSince(ctx, s.cfg.Pool, actor.User)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
-		return nil, fmt.Errorf("find authenticator: %w", err)
+		return out, fmt.Errorf("find authenticator: %w", err)
 	}
-	out.Body.TOTP = totpView{since != nil, since}
-	if out.Body.BackupCodesLeft, err = backupLeft(ctx, s.cfg.Pool, user); err != nil {
-		return nil, fmt.Errorf("count backup codes: %w", err)
+	out.TOTP = totpView{since != nil, since}
+	if out.BackupCodesLeft, err = backupLeft(ctx, s.cfg.Pool, actor.User); err != nil {
+		return out, fmt.Errorf("count backup codes: %w", err)
 	}
 	return out, nil
 }

@@ -67,11 +67,27 @@ type decisionsIn struct {
 	Limit  int         `query:"limit" minimum:"1" maximum:"100" default:"50"`
 }
 
-type decisionsOut struct {
-	Body struct {
-		Decisions  []Explained  `json:"decisions"`
-		NextCursor *id.Decision `json:"nextCursor" format:"uuid"`
+// Page is some decisions, the newest first.
+type Page struct {
+	Decisions  []Explained  `json:"decisions"`
+	NextCursor *id.Decision `json:"nextCursor" format:"uuid"`
+}
+
+type decisionsOut struct{ Body Page }
+
+// Page answers GET /api/security/decisions.
+func (s *Service) Page(ctx context.Context, user id.User, before id.Decision, limit int) (Page, error) {
+	list, err := s.Decisions(ctx, user, before, limit+1)
+	if err != nil {
+		return Page{}, err
 	}
+	out := Page{}
+	if len(list) > limit {
+		list = list[:limit]
+		out.NextCursor = &list[limit-1].ID
+	}
+	out.Decisions = list
+	return out, nil
 }
 
 // Operations declares what people may ask about decisions.
@@ -81,16 +97,7 @@ func (s *Service) Operations(api *web.Server) {
 		Description: "Newest first, of the last 90 days. Every sign-in whose password, link or passkey was right is compared with those before it; each difference has a weight.",
 		Needs:       access.SignedIn, Limit: "data",
 	}, func(ctx context.Context, in *decisionsIn) (*decisionsOut, error) {
-		list, err := s.Decisions(ctx, access.From(ctx).User, in.Cursor, in.Limit+1)
-		if err != nil {
-			return nil, err
-		}
-		out := &decisionsOut{}
-		if len(list) > in.Limit {
-			list = list[:in.Limit]
-			out.Body.NextCursor = &list[in.Limit-1].ID
-		}
-		out.Body.Decisions = list
-		return out, nil
+		page, err := s.Page(ctx, access.From(ctx).User, in.Cursor, in.Limit)
+		return &decisionsOut{page}, err
 	})
 }

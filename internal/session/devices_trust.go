@@ -122,11 +122,12 @@ type deviceView struct {
 	Trusted    bool      `json:"trusted"`
 }
 
-type devicesOut struct {
-	Body struct {
-		Devices []deviceView `json:"devices"`
-	}
+// DeviceListing is the devices that somebody has signed in on.
+type DeviceListing struct {
+	Devices []deviceView `json:"devices"`
 }
+
+type devicesOut struct{ Body DeviceListing }
 
 type deviceIn struct {
 	ID id.Device `path:"id"`
@@ -144,7 +145,10 @@ func (s *Service) deviceOperations(api *web.Server) {
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/devices", Summary: "List the devices that you have signed in on", Tag: "auth",
 		Needs: access.SignedIn, Limit: "data",
-	}, s.devices)
+	}, func(ctx context.Context, in *Caller) (*devicesOut, error) {
+		list, err := s.DeviceListing(ctx, access.From(ctx), *in)
+		return &devicesOut{list}, err
+	})
 	web.Handle(api, web.Op{
 		Method: "PATCH", Path: "/api/auth/devices/{id}", Summary: "Give a device a name", Tag: "auth",
 		Needs: access.SignedIn, Limit: "write", MaxBody: 8 << 10,
@@ -169,20 +173,19 @@ func (s *Service) deviceOperations(api *web.Server) {
 	})
 }
 
-func (s *Service) devices(ctx context.Context, in *Caller) (*devicesOut, error) {
-	actor := access.From(ctx)
+// DeviceListing answers GET /api/auth/devices to caller.
+func (s *Service) DeviceListing(ctx context.Context, actor access.Actor, caller Caller) (DeviceListing, error) {
 	list, err := s.Devices(ctx, actor)
 	if err != nil {
-		return nil, err
+		return DeviceListing{}, err
 	}
-	own, err := s.currentDevice(ctx, actor, *in)
+	own, err := s.currentDevice(ctx, actor, caller)
 	if err != nil {
-		return nil, err
+		return DeviceListing{}, err
 	}
-	out := &devicesOut{}
-	out.Body.Devices = []deviceView{}
+	out := DeviceListing{Devices: []deviceView{}}
 	for _, d := range list {
-		out.Body.Devices = append(out.Body.Devices, s.deviceView(d, own))
+		out.Devices = append(out.Devices, s.deviceView(d, own))
 	}
 	return out, nil
 }

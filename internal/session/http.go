@@ -123,11 +123,12 @@ type logoutIn struct {
 	}
 }
 
-type listed struct {
-	Body struct {
-		Sessions []view `json:"sessions"`
-	}
+// Listing is where somebody is signed in.
+type Listing struct {
+	Sessions []view `json:"sessions"`
 }
+
+type listed struct{ Body Listing }
 
 type view struct {
 	ID         id.Session `json:"id" format:"uuid"`
@@ -207,7 +208,10 @@ func (s *Service) Operations(api *web.Server) {
 	web.Handle(api, web.Op{
 		Method: "GET", Path: "/api/auth/sessions", Summary: "List where you are signed in", Tag: "auth",
 		Needs: access.SignedIn, Limit: "data",
-	}, s.list)
+	}, func(ctx context.Context, _ *struct{}) (*listed, error) {
+		list, err := s.Listing(ctx, access.From(ctx))
+		return &listed{list}, err
+	})
 	web.Handle(api, web.Op{
 		Method: "DELETE", Path: "/api/auth/sessions/{id}", Summary: "Sign one device out", Tag: "auth",
 		Needs: access.SignedIn, Limit: "write",
@@ -385,16 +389,15 @@ func (s *Service) logout(ctx context.Context, in *logoutIn) (*signedOut, error) 
 	return out, nil
 }
 
-func (s *Service) list(ctx context.Context, _ *struct{}) (*listed, error) {
-	actor := access.From(ctx)
+// Listing answers GET /api/auth/sessions.
+func (s *Service) Listing(ctx context.Context, actor access.Actor) (Listing, error) {
 	live, err := s.List(ctx, actor)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
-	out := &listed{}
-	out.Body.Sessions = []view{}
+	out := Listing{Sessions: []view{}}
 	for _, l := range live {
-		out.Body.Sessions = append(out.Body.Sessions, view{
+		out.Sessions = append(out.Sessions, view{
 			ID: l.ID, DeviceInfo: l.Device, IPAddress: l.Address, CreatedAt: l.CreatedAt, LastUsedAt: l.LastUsedAt, IsCurrent: l.ID == actor.Session,
 			Device: device.Of(l.Device), Place: s.cfg.Atlas.Where(l.Address), Current: l.ID == actor.Session,
 		})
