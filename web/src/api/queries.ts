@@ -55,12 +55,12 @@ export const user = queryOptions({
   staleTime: 300_000,
 })
 
-/** Whether support may look at one's data, and whether it does. */
-export const supportConsent = queryOptions({
-  queryKey: ["security", "support"],
-  queryFn: ({ signal }) => ask(api.GET("/api/support/consent", { signal })),
+/** What concerns one on every page: whether support may look, and does; whether the account is to go. */
+export const notices = queryOptions({
+  queryKey: ["notices"],
+  queryFn: ({ signal }) => ask(api.GET("/api/notices", { signal })),
   staleTime: 300_000,
-  refetchInterval: (query) => (query.state.data?.consent ? 15_000 : false),
+  refetchInterval: (query) => (query.state.data?.support.consent ? 15_000 : false),
 })
 
 export const dashboard = queryOptions({

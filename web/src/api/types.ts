@@ -30,6 +30,8 @@ export type SyncRun = ConnectionDetail["runs"][number]
 export type TransactionPage = Answer<"/api/transactions">
 export type Transaction = TransactionPage["transactions"][number]
 
+/** All that the security page shows. */
+export type Safety = Omit<Answer<"/api/security">, "$schema">
 export type Factors = Answer<"/api/auth/mfa">
 export type Passkey = Factors["passkeys"][number]
 export type Enrolment = paths["/api/auth/mfa/setup"]["post"]["responses"][200]["content"]["application/json"]
@@ -41,7 +43,24 @@ export type KnownDevice = Answer<"/api/auth/devices">["devices"][number]
 /** How a sign-in was judged, and why. */
 export type RiskDecision = Answer<"/api/security/decisions">["decisions"][number]
 export type SecurityEvent = Answer<"/api/security/log">["entries"][number]
+/** What shows that an entry is in the audit log. */
+export type EntryProof = Answer<"/api/security/log/{id}/proof">
 export type SecurityArea = SecurityEvent["area"]
+
+/** Somebody as staff see them in a list, and alone. */
+export type StaffAccount = Answer<"/api/admin/users">["users"][number]
+export type StaffAccountDetail = Answer<"/api/admin/users/{id}">
+
+/** A name that is like one on a list. */
+export type Screening = Answer<"/api/admin/screenings">["screenings"][number]
+export type Hold = Answer<"/api/admin/users/{id}/holds">["holds"][number]
+
+/** A text that one is asked to accept. */
+export type Document = Answer<"/api/privacy/consents">["documents"][number]
+/** A copy of one's data, being made or made. */
+export type DataCopy = Answer<"/api/privacy/export">["exports"][number]
+/** Whether the account is to be deleted, and what would stay. */
+export type DeletionState = Answer<"/api/privacy/deletion">
 
 export type Period = "1W" | "1M" | "3M" | "1Y" | "ALL"
 

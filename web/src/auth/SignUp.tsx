@@ -13,11 +13,17 @@ export default function SignUp() {
   const [email, setEmail] = useState("")
   const [words, setWords] = useState<string[]>([]) // what a password mustn't be made of
   const { busy, error, answer, onSubmit, check } = useSubmit(
-    ({ firstName = "", email = "", password = "" }, extra) => {
+    ({ firstName = "", lastName = "", email = "", password = "" }, extra) => {
       setEmail(email.trim())
       return ask(
         api.POST("/api/auth/public-register", {
-          body: { ...extra, firstName: firstName.trim(), email: email.trim(), password },
+          body: {
+            ...extra,
+            firstName: firstName.trim(),
+            lastName: lastName.trim(),
+            email: email.trim(),
+            password,
+          },
         }),
       )
     },
@@ -36,7 +42,7 @@ export default function SignUp() {
         onSubmit={onSubmit}
         onChange={(e) => {
           const typed = new FormData(e.currentTarget)
-          setWords([String(typed.get("firstName") ?? ""), String(typed.get("email") ?? "")])
+          setWords(["firstName", "lastName", "email"].map((n) => String(typed.get(n) ?? "")))
         }}
         className="space-y-4"
       >
@@ -50,6 +56,13 @@ export default function SignUp() {
           autoFocus
           maxLength={200}
           error={error?.field("firstName")}
+        />
+        <Input
+          label="Last name (optional)"
+          name="lastName"
+          autoComplete="family-name"
+          maxLength={200}
+          error={error?.field("lastName")}
         />
         <Input
           label="E-mail"

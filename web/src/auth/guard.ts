@@ -40,6 +40,7 @@ export function useGuard(action: Action | undefined) {
   const place = useRef<HTMLDivElement>(null)
   const shown = useRef<Challenge>(undefined)
   const since = useRef(0)
+  const sent = useRef(false)
   const [share, setShare] = useState<number>()
   useEffect(() => {
     if (!action) return
@@ -55,16 +56,17 @@ export function useGuard(action: Action | undefined) {
   async function guard<T>(website: string | undefined, send: (extra: Guarded) => Promise<T>): Promise<T> {
     if (!action) return send({})
     const extra: Guarded = { formToken: shown.current?.token || undefined, website: website || undefined }
-    // The demand is known before it is refused, but only the first time: a proof is good once.
-    const first = shown.current?.required ? shown.current : undefined
+    // The demand is known before it is refused. A proof is good once, so another try asks anew.
+    const known = shown.current?.required ? shown.current : undefined
+    const first = known && sent.current ? await challenge(action) : known
+    sent.current = true
     if (shown.current) {
-      shown.current = { ...shown.current, required: false }
       // A password manager fills a form in faster than people do: that looks like a program.
       const early = since.current + soonest - Date.now()
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
     }
     try {
-      return await send(first ? { ...extra, proof: await prove(action, first) } : extra)
+      return await send(first?.required ? { ...extra, proof: await prove(action, first) } : extra)
     } catch (e) {
       if (!demands(e)) throw e
     }

@@ -1,45 +1,24 @@
 // For Flint's staff: with a code that somebody reads out, what they see is seen here, for an hour at most.
-import { useQuery } from "@tanstack/react-query"
 import { api, ask } from "../api/client"
 import { beginLook } from "../api/looking"
-import * as queries from "../api/queries"
 import { FormProblem } from "../auth/Notice"
 import { useSubmit } from "../auth/useSubmit"
 import { Button } from "../ui/Button"
 import { Card } from "../ui/Card"
 import { Input, TextArea } from "../ui/Field"
-import { PageHead } from "../ui/PageHead"
-import { Failed, RowSkeletons } from "../ui/States"
-import { RouteMissing } from "./Lost"
-import { StepUp, useGuard } from "./security/StepUp"
+import { Staff } from "./admin/Staff"
+import { useGuard } from "./security/StepUp"
 
 export default function SupportLook() {
-  const { data: user, error, refetch } = useQuery(queries.user)
-  if (error && !user) {
-    return (
-      <Card>
-        <Failed what="who you are" error={error} retry={() => void refetch()} />
-      </Card>
-    )
-  }
-  if (!user) {
-    return (
-      <Card>
-        <RowSkeletons rows={2} what="who you are" />
-      </Card>
-    )
-  }
-  if (user.role !== "admin") return <RouteMissing />
   return (
-    <StepUp>
-      <PageHead
-        title="Look with a code"
-        lead="You see what the person sees, and change nothing. They are told, and each look is recorded."
-      />
+    <Staff
+      title="Look with a code"
+      lead="You see what the person sees, and change nothing. They are told, and each look is recorded."
+    >
       <Card className="max-w-lg">
         <Form />
       </Card>
-    </StepUp>
+    </Staff>
   )
 }
 

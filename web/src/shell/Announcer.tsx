@@ -16,10 +16,12 @@ export function endOfSync(name: string, p: SyncProgress): string {
 /** Reads the end of each sync aloud, for people who don't see the page change. */
 export function Announcer() {
   const { sync } = useLive()
-  const { data } = useQuery(queries.connections)
+  const heard = Object.values(sync)
+  const { data, isPending } = useQuery({ ...queries.connections, enabled: heard.length > 0 })
   const told = useRef(new Map<string, string>())
   const [text, setText] = useState("")
   useEffect(() => {
+    if (isPending) return // whose end it is, is being read
     for (const p of Object.values(sync)) {
       if (p.phase !== "done" && p.phase !== "failed") continue
       if (told.current.get(p.connection) === p.run) continue
@@ -27,7 +29,7 @@ export function Announcer() {
       const name = data?.connections?.find((c) => c.id === p.connection)?.institutionName ?? "Your account"
       setText(endOfSync(name, p))
     }
-  }, [sync, data])
+  }, [sync, data, isPending])
   return (
     <div role="status" aria-live="polite" className="sr-only">
       {text}

@@ -9,9 +9,9 @@ import {
   Eye,
   EyeOff,
   FileUp,
+  Fingerprint,
   Keyboard,
   LayoutDashboard,
-  LifeBuoy,
   LogOut,
   Monitor,
   Moon,
@@ -21,6 +21,7 @@ import {
   Rows3,
   ShieldCheck,
   Sun,
+  Users,
   Wallet,
 } from "lucide-react"
 import { type ComponentType, type ReactNode, useCallback, useEffect, useRef, useState } from "react"
@@ -206,7 +207,7 @@ function PersonMenu({ children }: { children: ReactNode }) {
   const { compact } = usePrefs()
   const leaves = useLeavesConnect()
   const navigate = useNavigate()
-  const go = (to: "/settings/security" | "/admin/support") =>
+  const go = (to: "/settings/security" | "/settings/privacy" | "/admin") =>
     leaves ? location.assign(to) : void navigate({ to })
   return (
     <Menu trigger={children}>
@@ -214,9 +215,12 @@ function PersonMenu({ children }: { children: ReactNode }) {
       <MenuItem icon={<ShieldCheck />} onSelect={() => go("/settings/security")}>
         Security
       </MenuItem>
+      <MenuItem icon={<Fingerprint />} onSelect={() => go("/settings/privacy")}>
+        Privacy
+      </MenuItem>
       {user?.role === "admin" && !currentLook() && (
-        <MenuItem icon={<LifeBuoy />} onSelect={() => go("/admin/support")}>
-          Look with a code
+        <MenuItem icon={<Users />} onSelect={() => go("/admin")}>
+          Administration
         </MenuItem>
       )}
       <MenuItem icon={<Rows3 />} onSelect={() => setPrefs({ compact: !compact })}>

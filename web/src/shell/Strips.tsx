@@ -8,6 +8,7 @@ import { api, ask } from "../api/client"
 import * as queries from "../api/queries"
 import { buttonClass } from "../ui/Button"
 import { useSay } from "../ui/Toasts"
+import { DeletionStrip } from "./DeletionStrip"
 import { useOnline } from "./online"
 import { SupportStrip } from "./SupportStrip"
 
@@ -17,6 +18,7 @@ export function Strips() {
       <SupportStrip />
       <DemoStrip />
       <OfflineStrip />
+      <DeletionStrip />
       <EmailStrip />
     </section>
   )

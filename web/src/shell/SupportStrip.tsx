@@ -46,10 +46,10 @@ function Looking() {
 }
 
 function LookedAt() {
-  const { data, refetch } = useQuery(queries.supportConsent)
+  const { data, refetch } = useQuery(queries.notices)
   const say = useSay()
   const [busy, setBusy] = useState(false)
-  const inUse = data?.consent?.inUse
+  const inUse = data?.support.consent?.inUse
   if (!inUse) return null
   const stop = () => {
     setBusy(true)

@@ -13,7 +13,9 @@ export function LiveProvider({ live, children }: { live: Live; children: ReactNo
   useEffect(() => {
     const timer = setInterval(() => {
       if (live.get().connected || document.visibilityState === "hidden") return
-      void client.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "app" && q.queryKey[0] !== "user" })
+      void client.invalidateQueries({
+        predicate: (q) => !["app", "user", "admin"].includes(String(q.queryKey[0])),
+      })
     }, 60_000)
     return () => clearInterval(timer)
   }, [live, client])

@@ -83,8 +83,13 @@ export const routeTree = root.addChildren([
   page("/connections/$connectionId/first-sync", () => import("../pages/FirstSync")),
   page("/import", () => import("../pages/Import")),
   page("/import/$importId", () => import("../pages/ImportPage")),
+  page("/admin", () => import("../pages/admin/People")),
+  page("/admin/people/$userId", () => import("../pages/admin/Person")),
+  page("/admin/screening", () => import("../pages/admin/Screening")),
   page("/admin/support", () => import("../pages/SupportLook")),
   page("/settings/security", () => import("../pages/Security")),
+  page("/settings/privacy", () => import("../pages/Privacy")),
+  page("/privacy", () => import("../pages/Privacy")),
 ])
 
 export const router = createRouter({ routeTree, defaultPreload: "intent", scrollRestoration: true })

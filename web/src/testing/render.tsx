@@ -198,6 +198,7 @@ export function household(over: Record<string, Answer> = {}): Record<string, Ans
   return {
     "GET /api/app": theApp,
     "GET /api/auth/user": theUser,
+    "GET /api/notices": { support: { consent: null }, deletion: null },
     "GET /api/dashboard": aDashboard(),
     "GET /api/portfolio/history": {
       period: "3M",

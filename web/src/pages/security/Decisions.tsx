@@ -1,28 +1,15 @@
 // Why Flint asked for more, or refused: what looked unlike the owner, in the words of each signal.
 import { useInfiniteQuery } from "@tanstack/react-query"
-import { CircleHelp, Mail, ShieldAlert, ShieldCheck } from "lucide-react"
-import type { ReactNode } from "react"
+import { ShieldCheck } from "lucide-react"
 import type { RiskDecision } from "../../api/types"
 import { when } from "../../format/dates"
 import { Button } from "../../ui/Button"
 import { Card } from "../../ui/Card"
 import { Pill } from "../../ui/Pill"
 import { Empty, Failed, RowSkeletons } from "../../ui/States"
+import { by, outcomes } from "./outcomes"
 import * as queries from "./queries"
 import { Row } from "./Row"
-
-const outcomes: Record<RiskDecision["outcome"], { text: string; icon: ReactNode }> = {
-  allow: { text: "Let in", icon: <ShieldCheck /> },
-  step_up: { text: "Asked for a second step", icon: <CircleHelp /> },
-  verify_email: { text: "Mailed a code", icon: <Mail /> },
-  block: { text: "Refused", icon: <ShieldAlert /> },
-}
-
-const by: Record<RiskDecision["action"], string> = {
-  password: "by password",
-  link: "by mailed link",
-  passkey: "by passkey",
-}
 
 export function Decisions() {
   const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(

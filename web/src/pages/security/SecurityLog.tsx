@@ -11,9 +11,11 @@ import { Select } from "../../ui/Field"
 import { Pill } from "../../ui/Pill"
 import { Failed, RowSkeletons } from "../../ui/States"
 import { useSay } from "../../ui/Toasts"
+import { Proof, Unproven } from "./Proof"
 import * as queries from "./queries"
 import { Row } from "./Row"
 import { useGuard } from "./StepUp"
+import { save } from "./save"
 
 const areas: { value: SecurityArea; text: string; icon: ReactNode }[] = [
   { value: "sign-in", text: "Sign-ins", icon: <LogIn /> },
@@ -87,7 +89,8 @@ function Download() {
   const download = async () => {
     setBusy(true)
     try {
-      save(await guard(() => ask(api.GET("/api/security/log.csv", { parseAs: "blob" }))))
+      const file = await guard(() => ask(api.GET("/api/security/log.csv", { parseAs: "blob" })))
+      save(file, "flint-security-log.csv")
     } catch (e) {
       say(asApiError(e).message, { bad: true })
     } finally {
@@ -99,14 +102,6 @@ function Download() {
       <FileDown />
     </IconButton>
   )
-}
-
-function save(file: Blob): void {
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(file)
-  link.download = "flint-security-log.csv"
-  link.click()
-  URL.revokeObjectURL(link.href)
 }
 
 /** Who did it, where it wasn't the reader; nobody says so of what happens by itself. */
@@ -125,10 +120,12 @@ function One({ event: e }: { event: SecurityEvent }) {
           {e.title} {by(e)}
         </>
       }
+      action={<Proof event={e} />}
     >
       {e.detail && <p className="text-ink-2">{e.detail}</p>}
       <time dateTime={e.at}>{when(e.at)}</time>
       {from && ` · ${from}`}
+      <Unproven event={e} />
     </Row>
   )
 }

@@ -1,6 +1,14 @@
 // Proving once more who one is. A call that the server refuses with step_up_required waits
 // for this dialog and is then made again, once.
-import { createContext, type FormEvent, type ReactNode, useCallback, useContext, useState } from "react"
+import {
+  createContext,
+  type FormEvent,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useRef,
+  useState,
+} from "react"
 import { api, ask } from "../../api/client"
 import { passkeysWork, showPasskey } from "../../api/passkeys"
 import { ApiError, asApiError, type Method } from "../../api/problem"
@@ -9,7 +17,7 @@ import { Button } from "../../ui/Button"
 import { Input } from "../../ui/Field"
 import { Modal } from "../../ui/Overlay"
 
-type Guard = <T>(call: () => Promise<T>) => Promise<T>
+export type Guard = <T>(call: () => Promise<T>) => Promise<T>
 
 const Context = createContext<Guard>((call) => call())
 
@@ -25,15 +33,21 @@ interface Asked {
 
 export function StepUp({ children }: { children: ReactNode }) {
   const [asked, setAsked] = useState<Asked>()
+  // Calls that are refused together wait for one dialog.
+  const proof = useRef<Promise<boolean>>(undefined)
   const guard = useCallback<Guard>(async (call) => {
     try {
       return await call()
     } catch (error) {
       const { code, demand } = asApiError(error)
       if (code !== "step_up_required") throw error
-      const proven = await new Promise<boolean>((answer) => setAsked({ methods: demand.methods, answer }))
-      setAsked(undefined)
-      if (!proven)
+      proof.current ??= new Promise<boolean>((answer) =>
+        setAsked({ methods: demand.methods, answer }),
+      ).finally(() => {
+        proof.current = undefined
+        setAsked(undefined)
+      })
+      if (!(await proof.current))
         throw new ApiError("refused", "Nothing was changed, since you didn’t confirm it.", "cancelled")
       return call()
     }

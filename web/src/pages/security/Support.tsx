@@ -20,7 +20,7 @@ import { Row } from "./Row"
 import { useGuard } from "./StepUp"
 
 export function Support() {
-  const { data, error, refetch } = useQuery(all.supportConsent)
+  const { data, error, refetch } = useQuery(all.notices)
   const [open, setOpen] = useState(false)
   const say = useSay()
   const changed = useChanged("support")
@@ -37,7 +37,7 @@ export function Support() {
       setBusy(false)
     }
   }
-  const consent = data?.consent
+  const consent = data?.support.consent
   return (
     <Card id="support" title="Support" flush>
       {error && !data ? (

@@ -1,39 +1,54 @@
 // What the security page reads. A change of any of it makes all of it stale.
 import { infiniteQueryOptions, queryOptions, useQueryClient } from "@tanstack/react-query"
 import { api, ask } from "../../api/client"
-import type { SecurityArea } from "../../api/types"
+import type { Safety, SecurityArea } from "../../api/types"
+
+let asked: Promise<Safety> | undefined
+
+/**
+ * A part of what the page shows. All that is wanted at one moment is read at once: eight reads
+ * would use up what the free plan allows at a time.
+ */
+async function part<P extends keyof Safety>(name: P): Promise<Safety[P]> {
+  if (!asked) {
+    asked = ask(api.GET("/api/security"))
+    setTimeout(() => {
+      asked = undefined // who asks later, wants to know how it is then
+    })
+  }
+  return (await asked)[name]
+}
 
 export const factors = queryOptions({
   queryKey: ["security", "factors"],
-  queryFn: ({ signal }) => ask(api.GET("/api/auth/mfa", { signal })),
+  queryFn: () => part("factors"),
 })
 
 export const sessions = queryOptions({
   queryKey: ["security", "sessions"],
-  queryFn: async ({ signal }) => (await ask(api.GET("/api/auth/sessions", { signal }))).sessions ?? [],
+  queryFn: async () => (await part("sessions")).sessions ?? [],
 })
 
 export const devices = queryOptions({
   queryKey: ["security", "devices"],
-  queryFn: async ({ signal }) => (await ask(api.GET("/api/auth/devices", { signal }))).devices,
+  queryFn: async () => (await part("devices")).devices,
 })
 
 export const decisions = infiniteQueryOptions({
   queryKey: ["security", "decisions"],
   initialPageParam: "",
   queryFn: ({ signal, pageParam }) =>
-    ask(
-      api.GET("/api/security/decisions", {
-        signal,
-        params: { query: { limit: 50, ...(pageParam ? { cursor: pageParam } : {}) } },
-      }),
-    ),
+    pageParam
+      ? ask(
+          api.GET("/api/security/decisions", { signal, params: { query: { limit: 50, cursor: pageParam } } }),
+        )
+      : part("decisions"),
   getNextPageParam: (page) => page.nextCursor || undefined,
 })
 
 export const keys = queryOptions({
   queryKey: ["security", "keys"],
-  queryFn: ({ signal }) => ask(api.GET("/api/keys", { signal })),
+  queryFn: () => part("keys"),
 })
 
 export const log = (area?: SecurityArea) =>
@@ -41,14 +56,16 @@ export const log = (area?: SecurityArea) =>
     queryKey: ["security", "log", area ?? ""],
     initialPageParam: "",
     queryFn: ({ signal, pageParam }) =>
-      ask(
-        api.GET("/api/security/log", {
-          signal,
-          params: {
-            query: { limit: 10, ...(area ? { area } : {}), ...(pageParam ? { cursor: pageParam } : {}) },
-          },
-        }),
-      ),
+      area || pageParam
+        ? ask(
+            api.GET("/api/security/log", {
+              signal,
+              params: {
+                query: { limit: 10, ...(area ? { area } : {}), ...(pageParam ? { cursor: pageParam } : {}) },
+              },
+            }),
+          )
+        : part("log"),
     getNextPageParam: (page) => page.nextCursor || undefined,
   })
 
@@ -58,7 +75,8 @@ type Part = "factors" | "sessions" | "devices" | "keys" | "support"
 export function useChanged(...parts: Part[]): () => void {
   const client = useQueryClient()
   return () => {
-    for (const part of [...parts, "log"]) void client.invalidateQueries({ queryKey: ["security", part] })
+    for (const name of [...parts, "log"]) void client.invalidateQueries({ queryKey: ["security", name] })
+    if (parts.includes("support")) void client.invalidateQueries({ queryKey: ["notices"] })
     // Whether a second factor is on is told with who one is, too.
     if (parts.includes("factors")) void client.invalidateQueries({ queryKey: ["user"] })
   }

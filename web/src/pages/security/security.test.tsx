@@ -1,7 +1,7 @@
 import { screen, within } from "@testing-library/react"
 import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
-import type { ApiKey, Factors, KnownDevice, RiskDecision, Session } from "../../api/types"
+import type { ApiKey, Factors, KnownDevice, RiskDecision, Safety, Session } from "../../api/types"
 import { household, Refusal, renderAt, serve, theUser } from "../../testing/render"
 import { inFours } from "./Authenticator"
 import { codesFile } from "./BackupCodes"
@@ -30,17 +30,25 @@ function aSession(o: Partial<Session> = {}): Session {
   }
 }
 
-function secure(over: Record<string, unknown> = {}) {
+const empty: Safety = {
+  factors: off,
+  sessions: { sessions: [] },
+  log: { entries: [], nextCursor: null },
+  keys: { keys: [], allowed: true },
+  devices: { devices: [] },
+  decisions: { decisions: [], nextCursor: null },
+  support: { consent: null },
+}
+
+/** The page's one read, and whatever else a test lays out. */
+function secure(parts: Partial<Safety> = {}, over: Record<string, unknown> = {}) {
   return serve(
     household({
-      "GET /api/auth/mfa": off,
-      "GET /api/auth/sessions": {
-        sessions: [aSession(), aSession({ id: "s2", current: true, isCurrent: true })],
+      "GET /api/security": {
+        ...empty,
+        sessions: { sessions: [aSession(), aSession({ id: "s2", current: true, isCurrent: true })] },
+        ...parts,
       },
-      "GET /api/security/log": { entries: [], nextCursor: null },
-      "GET /api/keys": { keys: [], allowed: true },
-      "GET /api/auth/devices": { devices: [] },
-      "GET /api/security/decisions": { decisions: [], nextCursor: null },
       ...over,
     }),
   )
@@ -59,7 +67,7 @@ describe("a change that needs a fresh proof", () => {
       otpauthUri: "otpauth://totp/Flint?secret=ABCDEFGH",
       qrCode: "data:,",
     }
-    const { calls } = secure({
+    const { calls } = secure(undefined, {
       "POST /api/auth/mfa/setup": () => (proven ? enrolment : stepUp(["password"])),
       "POST /api/auth/step-up": { success: true, level: "aal1", passwordAt: null, factorAt: null },
     })
@@ -79,7 +87,7 @@ describe("a change that needs a fresh proof", () => {
     })
   })
   it("changes nothing when the proof isn't given", async () => {
-    const { calls } = secure({ "POST /api/auth/mfa/setup": stepUp(["totp", "backup_code"]) })
+    const { calls } = secure(undefined, { "POST /api/auth/mfa/setup": stepUp(["totp", "backup_code"]) })
     renderAt("/settings/security")
     await userEvent.click(await screen.findByRole("button", { name: "Set up" }))
     const dialog = await screen.findByRole("dialog", { name: "Is it you?" })
@@ -107,7 +115,7 @@ describe("the security page", () => {
     expect(left({ ...on, backupCodesLeft: 10 })).toEqual(["Passkey"])
   })
   it("warns when few backup codes are left", async () => {
-    secure({ "GET /api/auth/mfa": on })
+    secure({ factors: on })
     renderAt("/settings/security")
     expect(await screen.findByText("only 2 left")).toBeInTheDocument()
     expect(screen.getByRole("button", { name: "Switch off" })).toBeInTheDocument()
@@ -122,11 +130,29 @@ describe("the security page", () => {
       within(there as HTMLElement).getByRole("button", { name: "Sign out Firefox on Linux" }),
     ).toBeEnabled()
   })
-  it("says what failed, part by part", async () => {
-    secure({ "GET /api/auth/sessions": new Refusal(500, { code: "internal", detail: "Something broke." }) })
+  it("reads all of it at once, and anew what was changed", async () => {
+    const { calls } = secure(
+      { sessions: { sessions: [aSession()] } },
+      { "DELETE /api/auth/sessions/s1": { message: "Done." } },
+    )
+    renderAt("/settings/security")
+    await userEvent.click(await screen.findByRole("button", { name: "Sign out Firefox on Linux" }))
+    await screen.findAllByText("Done.")
+    const reads = calls.filter((c) => c.method === "GET").map((c) => c.path)
+    expect(reads.filter((p) => p === "/api/security")).toHaveLength(2)
+    expect(reads.filter((p) => /api\/(auth\/(mfa|sessions|devices)|keys|security\/)/.test(p))).toEqual([])
+  })
+  it("says what failed, and how to try again", async () => {
+    let broken = true
+    const refusal = new Refusal(500, { code: "internal", detail: "Something broke." })
+    const parts = { factors: on, sessions: { sessions: [aSession()] } }
+    secure(undefined, { "GET /api/security": () => (broken ? refusal : { ...empty, ...parts }) })
     renderAt("/settings/security")
     expect(await screen.findByText("We couldn’t load your devices.")).toBeInTheDocument()
-    expect(await screen.findByText("Authenticator app")).toBeInTheDocument()
+    broken = false
+    const card = screen.getByRole("region", { name: "Where you’re signed in" })
+    await userEvent.click(within(card).getByRole("button", { name: "Try again" }))
+    expect(await within(card).findByText("Firefox on Linux")).toBeInTheDocument()
   })
 })
 
@@ -157,13 +183,14 @@ describe("devices we know", () => {
     trusted: false,
   }
   it("can be trusted where one sits, and forgotten elsewhere", async () => {
-    const { calls } = secure({
-      "GET /api/auth/devices": {
-        devices: [{ ...laptop, id: "d2", name: "Old phone", current: false }, laptop],
+    const devices = { devices: [{ ...laptop, id: "d2", name: "Old phone", current: false }, laptop] }
+    const { calls } = secure(
+      { devices },
+      {
+        "POST /api/auth/devices/trust": { success: true, message: "This device is trusted." },
+        "DELETE /api/auth/devices/d2": { success: true, message: "That device is forgotten." },
       },
-      "POST /api/auth/devices/trust": { success: true, message: "This device is trusted." },
-      "DELETE /api/auth/devices/d2": { success: true, message: "That device is forgotten." },
-    })
+    )
     renderAt("/settings/security")
     const list = await screen.findByRole("list", { name: "Devices we know" })
     const [here, there] = within(list).getAllByRole("listitem")
@@ -195,7 +222,7 @@ describe("why we asked", () => {
       ],
     }
     secure({
-      "GET /api/security/decisions": {
+      decisions: {
         decisions: [decision, { ...decision, id: "r2", outcome: "allow", reasons: [] }],
         nextCursor: null,
       },
@@ -212,7 +239,7 @@ describe("why we asked", () => {
 describe("API keys", () => {
   it("are shown once, when they are made", async () => {
     const key = `flint_key_${"x".repeat(43)}`
-    const { calls } = secure({ "POST /api/keys": { key, apiKey: aKey() } })
+    const { calls } = secure(undefined, { "POST /api/keys": { key, apiKey: aKey() } })
     renderAt("/settings/security")
     await userEvent.click(await screen.findByRole("button", { name: "Make a key" }))
     const dialog = await screen.findByRole("dialog", { name: "Make an API key" })
@@ -226,13 +253,8 @@ describe("API keys", () => {
     expect(screen.queryByText(key)).toBeNull()
   })
   it("say where they were used last, and are revoked after a question", async () => {
-    const { calls } = secure({
-      "GET /api/keys": {
-        keys: [aKey({ lastUsedAt: new Date().toISOString(), lastAddress: "192.0.2.7" })],
-        allowed: true,
-      },
-      "DELETE /api/keys/k1": {},
-    })
+    const keys = [aKey({ lastUsedAt: new Date().toISOString(), lastAddress: "192.0.2.7" })]
+    const { calls } = secure({ keys: { keys, allowed: true } }, { "DELETE /api/keys/k1": {} })
     renderAt("/settings/security")
     expect((await screen.findByText(/flint_key_a1B2c3/)).closest("li")).toHaveTextContent(
       "used just now from 192.0.2.7",
@@ -244,7 +266,7 @@ describe("API keys", () => {
     expect((await screen.findAllByText(/works no more/)).length).toBeGreaterThan(0)
   })
   it("are explained, without a dead button, on a plan that has none", async () => {
-    secure({ "GET /api/keys": { keys: [], allowed: false } })
+    secure({ keys: { keys: [], allowed: false } })
     renderAt("/settings/security")
     expect(await screen.findByText(/come with the Pro and Premium plans/)).toBeInTheDocument()
     expect(screen.queryByRole("button", { name: "Make a key" })).toBeNull()

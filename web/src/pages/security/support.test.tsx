@@ -16,7 +16,7 @@ describe("leave for support to look", () => {
     let given = false
     const { calls } = serve(
       household({
-        "GET /api/support/consent": () => (given ? quiet : { consent: null }),
+        "GET /api/notices": () => ({ support: given ? quiet : { consent: null }, deletion: null }),
         "POST /api/support/consent": () => {
           given = true
           return { code: "AB12-CD34-EF56", until }
@@ -39,7 +39,10 @@ describe("leave for support to look", () => {
   })
   it("stands above every page while it is used, with a way to stop it", async () => {
     const { calls } = serve(
-      household({ "GET /api/support/consent": inUse, "DELETE /api/support/consent": {} }),
+      household({
+        "GET /api/notices": { support: inUse, deletion: null },
+        "DELETE /api/support/consent": {},
+      }),
     )
     renderAt("/accounts")
     expect(await screen.findByText(/Grace of Flint’s support is looking at your data/)).toBeInTheDocument()
@@ -81,7 +84,7 @@ describe("support looking", () => {
     const { calls } = serve(household())
     renderAt("/settings/security")
     expect(await screen.findByText("This stays with its owner")).toBeInTheDocument()
-    expect(calls.some((c) => c.path.startsWith("/api/auth/mfa"))).toBe(false)
+    expect(calls.some((c) => c.path === "/api/security")).toBe(false)
   })
   it("is for staff alone", async () => {
     serve(household())
