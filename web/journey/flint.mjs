@@ -21,8 +21,12 @@ const binary = process.env.FLINT ?? fileURLToPath(new URL("../../bin/flint", imp
  * @property {() => Promise<void>} stop
  */
 
-/** Runs `flint demo` until it says that it is ready. @returns {Promise<Demo>} */
-export async function startFlint() {
+/**
+ * Runs `flint demo` until it says that it is ready.
+ * @param {{ bots?: "off"|"suspicion"|"always" }} [o] when forms want a proof
+ * @returns {Promise<Demo>}
+ */
+export async function startFlint({ bots = "suspicion" } = {}) {
   const state = mkdtempSync(join(process.env.FLINT_JOURNEY_DIR ?? tmpdir(), "flint-journey-"))
   const child = spawn(
     binary,
@@ -39,6 +43,7 @@ export async function startFlint() {
     ],
     {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, FLINT_BOTS: bots, FLINT_CAPTCHA: "pow" },
     },
   )
   const last = []

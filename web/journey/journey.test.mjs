@@ -9,6 +9,7 @@ import { keyboardTour } from "./keyboard.mjs"
 import { looking } from "./look.mjs"
 import { everyPageLooksRight } from "./looks.mjs"
 import { newcomer } from "./newcomer.mjs"
+import { owning } from "./own.mjs"
 import { proving } from "./proofs.mjs"
 import { securing } from "./secure.mjs"
 
@@ -17,8 +18,9 @@ let demo
 /** @type {import("playwright-core").Browser} */
 let browser
 
-async function begin() {
-  demo = await startFlint()
+/** @param {{ bots?: "always" }} [o] */
+async function begin(o) {
+  demo = await startFlint(o)
   browser = await launch()
 }
 
@@ -28,7 +30,7 @@ async function end() {
 }
 
 describe("Flint in a browser", { timeout: 600_000 }, () => {
-  before(begin)
+  before(() => begin())
   after(end)
 
   it("opens the demo at a populated dashboard, by one link", async () => {
@@ -53,10 +55,14 @@ describe("Flint in a browser", { timeout: 600_000 }, () => {
   it("looks right on every page, in both themes and three widths", () => everyPageLooksRight(browser, demo))
 })
 
-// One address may sign in so often in a minute, and a demo of its own counts anew.
+// One address may sign in so often in a minute, and a demo of its own counts anew. Here every
+// form wants a proof that no program sends it, so that each journey works for it too.
 describe("An account in a browser", { timeout: 600_000 }, () => {
-  before(begin)
+  before(() => begin({ bots: "always" }))
   after(end)
+
+  it("takes a copy of its data, proves its log, and ends in fourteen days, or not", () =>
+    owning(browser, demo))
 
   it("proves who one is, makes a key, and changes its address", () => proving(browser, demo))
   it("secures an account", () => securing(browser, demo))

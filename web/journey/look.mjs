@@ -1,8 +1,9 @@
 // Support looks at somebody's figures, with their code: read only, seen by the person, and over
 // the moment they say so.
 import assert from "node:assert/strict"
-import { axe } from "./browser.mjs"
+import { axe, overflows } from "./browser.mjs"
 import { operator } from "./flint.mjs"
+import { settled } from "./looks.mjs"
 import { enrolApp, first, register, securityPage, signInWith, withTwo } from "./parts.mjs"
 
 const staff = "staff@flint.example" // whom the demo's settings name
@@ -24,8 +25,8 @@ export function looking(browser, demo) {
     const worth = await person.getByTestId("net-worth").innerText()
     const code = await permit(person, demo)
 
-    await helper.getByRole("button", { name: "Your account" }).locator("visible=true").click()
-    await helper.getByRole("menuitem", { name: "Look with a code" }).click()
+    await administers(helper, demo)
+    await helper.getByRole("link", { name: "Look with a code" }).click()
     await helper.getByLabel("Their code").fill(code.toLowerCase())
     await helper.getByLabel("Why").fill("Ticket 12: a total looks wrong")
     assert.deepEqual(await axe(helper), [])
@@ -44,6 +45,35 @@ export function looking(browser, demo) {
     await helper.getByRole("link", { name: "Transactions" }).locator("visible=true").first().click()
     await helper.getByText(/^You are looking at/).waitFor({ state: "detached" })
   })
+}
+
+/** Staff find somebody, see how the account stands, give it another plan for a reason, and look at the queue. */
+async function administers(page, demo) {
+  await page.getByRole("button", { name: "Your account" }).locator("visible=true").click()
+  await page.getByRole("menuitem", { name: "Administration" }).click()
+  await page.getByLabel("E-mail address or id").fill(demo.email)
+  await page.keyboard.press("Enter")
+  const found = page.getByRole("list", { name: "Found" })
+  await found.getByText(demo.email).waitFor()
+  assert.deepEqual(await axe(page), [])
+  await found.getByRole("link").click()
+  await page.getByRole("list", { name: "How sign-ins were judged" }).getByText("Let in").first().waitFor()
+  await settled(page)
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 860 })
+    assert.deepEqual(await axe(page), [])
+    assert.ok(!(await overflows(page)), `an account is wider than ${width}`)
+  }
+  await page.getByRole("button", { name: "Change the plan" }).click()
+  const dialog = page.getByRole("dialog", { name: /^Change .* plan$/ })
+  await dialog.getByLabel("Plan").selectOption("Premium")
+  await dialog.getByLabel("Why").fill("Ticket 12: asked for it")
+  assert.deepEqual(await axe(page), [])
+  await dialog.getByRole("button", { name: "Change the plan" }).click()
+  await page.getByText("Premium", { exact: true }).waitFor()
+  await page.getByRole("link", { name: "Screening" }).click()
+  await page.getByText("Nothing to look at").waitFor()
+  assert.deepEqual(await axe(page), [])
 }
 
 async function permit(page, demo) {

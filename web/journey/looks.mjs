@@ -24,6 +24,7 @@ export async function pagesOf(page, url) {
     "/connect?goal=bank",
     "/import",
     "/settings/security",
+    "/settings/privacy",
     "/nowhere",
   ]
 }

@@ -32,7 +32,7 @@ export async function register(page, demo, email) {
   await page.getByLabel("First name").fill("Kim")
   await page.getByLabel("E-mail").fill(email)
   await page.getByLabel("Password").fill(first)
-  await page.getByRole("button", { name: "Create account" }).click()
+  await pressPatiently(page, "Create account", "/api/auth/public-register")
   await page.getByRole("heading", { name: "Look in your inbox" }).waitFor()
   await page.goto(await mailed(demo, email, "/verify"))
   await page.getByRole("heading", { name: "Your e-mail is confirmed" }).waitFor()
@@ -46,10 +46,13 @@ export async function signInWith(page, demo, email, password) {
   await pressPatiently(page, "Sign in", "/api/auth/login")
 }
 
-/** All journeys sign in from one address, so a press may have to wait its turn. */
+/**
+ * All journeys sign in from one address, so a press may have to wait its turn. A form that is
+ * refused for want of a proof sends itself again.
+ */
 export async function pressPatiently(page, name, path) {
   for (;;) {
-    const answered = page.waitForResponse((r) => r.url().endsWith(path))
+    const answered = page.waitForResponse((r) => r.url().endsWith(path) && r.status() !== 403)
     await page.getByRole("button", { name, exact: true }).click()
     const answer = await answered
     if (answer.status() !== 429) return
@@ -74,6 +77,17 @@ export async function securityPage(page, demo) {
     await page.getByRole("menuitem", { name: "Security" }).click()
   }
   await page.getByRole("heading", { name: "Security", level: 1 }).waitFor()
+  await settled(page)
+}
+
+/** One's own page about privacy, by the menu. */
+export async function privacyPage(page, demo) {
+  if (!page.url().endsWith("/settings/privacy")) {
+    await page.getByRole("button", { name: "Your account" }).locator("visible=true").click()
+    await page.getByRole("menuitem", { name: "Privacy" }).click()
+    await page.waitForURL(`${demo.url}/settings/privacy`)
+  }
+  await page.getByRole("heading", { name: "Privacy", level: 1 }).waitFor()
   await settled(page)
 }
 
