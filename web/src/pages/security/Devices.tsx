@@ -1,13 +1,17 @@
 // The devices that Flint knows, of which one may trust some.
 import { useMutation, useQuery } from "@tanstack/react-query"
-import { Monitor, Smartphone } from "lucide-react"
+import { Monitor, Pencil, Smartphone } from "lucide-react"
 import { useState } from "react"
 import { api, ask } from "../../api/client"
+import { coming } from "../../api/coming"
 import type { KnownDevice } from "../../api/types"
+import { FormProblem } from "../../auth/Notice"
+import { useSubmit } from "../../auth/useSubmit"
 import { ago } from "../../format/dates"
-import { Button } from "../../ui/Button"
+import { Button, IconButton } from "../../ui/Button"
 import { Card } from "../../ui/Card"
-import { Confirm } from "../../ui/Overlay"
+import { Input } from "../../ui/Field"
+import { Confirm, Modal } from "../../ui/Overlay"
 import { Pill } from "../../ui/Pill"
 import { Failed, RowSkeletons } from "../../ui/States"
 import { useSay } from "../../ui/Toasts"
@@ -59,6 +63,7 @@ function useChange(call: () => Promise<unknown>, done: string) {
 
 function One({ device: d }: { device: KnownDevice }) {
   const [sure, setSure] = useState(false)
+  const [naming, setNaming] = useState(false)
   const forget = useChange(
     () => ask(api.DELETE("/api/auth/devices/{id}", { params: { path: { id: d.id } } })),
     "That device is forgotten.",
@@ -79,26 +84,39 @@ function One({ device: d }: { device: KnownDevice }) {
         </>
       }
       action={
-        d.current ? (
-          <Button writes size="sm" busy={trust.isPending} onClick={() => trust.mutate()}>
-            {d.trusted ? "Stop trusting it" : "Trust it"}
-          </Button>
-        ) : (
-          <Button
-            writes
-            size="sm"
-            busy={forget.isPending}
-            onClick={() => setSure(true)}
-            aria-label={`Forget ${d.name}`}
-          >
-            Forget
-          </Button>
-        )
+        <>
+          <IconButton name={`Name ${d.name}`} onClick={() => setNaming(true)}>
+            <Pencil />
+          </IconButton>
+          {d.current ? (
+            <Button writes size="sm" busy={trust.isPending} onClick={() => trust.mutate()}>
+              {d.trusted ? "Stop trusting it" : "Trust it"}
+            </Button>
+          ) : (
+            <Button
+              writes
+              size="sm"
+              busy={forget.isPending}
+              onClick={() => setSure(true)}
+              aria-label={`Forget ${d.name}`}
+            >
+              Forget
+            </Button>
+          )}
+        </>
       }
     >
-      {[d.lastPlace, `signed in ${ago(d.lastUsedAt)}`, `first ${ago(d.createdAt)}`]
+      {[
+        kind(d) !== d.name && kind(d),
+        d.lastPlace,
+        `signed in ${ago(d.lastUsedAt)}`,
+        `first ${ago(d.createdAt)}`,
+      ]
         .filter(Boolean)
         .join(" · ")}
+      <Modal open={naming} onClose={() => setNaming(false)} title="Name this device">
+        <Name device={d} onDone={() => setNaming(false)} />
+      </Modal>
       <Confirm
         open={sure}
         onClose={() => setSure(false)}
@@ -119,5 +137,45 @@ function One({ device: d }: { device: KnownDevice }) {
         out.
       </Confirm>
     </Row>
+  )
+}
+
+/** What a device is, whatever its owner calls it. */
+function kind(d: KnownDevice): string {
+  return [d.browser, d.os].filter(Boolean).join(" on ")
+}
+
+function Name({ device: d, onDone }: { device: KnownDevice; onDone: () => void }) {
+  const changed = queries.useChanged("devices")
+  const say = useSay()
+  const { busy, error, onSubmit } = useSubmit(async ({ name = "" }) => {
+    const params = { path: { id: d.id } }
+    await ask(coming.PATCH("/api/auth/devices/{id}", { params, body: { name: name.trim() } }))
+    changed()
+    onDone()
+    say("The name is kept.")
+  })
+  return (
+    <form onSubmit={onSubmit} className="space-y-4">
+      <FormProblem error={error} />
+      <Input
+        label="Its name"
+        name="name"
+        required
+        autoFocus
+        maxLength={60}
+        defaultValue={d.name}
+        hint="So that you know it among others, such as “Kitchen tablet”."
+        error={error?.field("name")}
+      />
+      <div className="flex justify-end gap-2">
+        <Button look="quiet" onClick={onDone}>
+          Cancel
+        </Button>
+        <Button look="primary" type="submit" writes busy={busy}>
+          Keep this name
+        </Button>
+      </div>
+    </form>
   )
 }
