@@ -84,6 +84,7 @@ export async function keyboardTour(browser, demo) {
   ]) {
     await Promise.all([keys.press("g"), keys.press(key)]) // two keys count as one while they are close
     await page.waitForURL(demo.url + path)
+    await settled(page) // the page before still listens until the next is there
   }
   assert.deepEqual(complaints, [])
   await context.close()
