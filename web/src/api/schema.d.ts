@@ -1446,6 +1446,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say what concerns you on every page
+         * @description Whether support may look, or looks, and whether the account is to be deleted.
+         */
+        get: operations["get-notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -1621,6 +1641,46 @@ export interface paths {
         };
         /** Download a copy of your data, within a day */
         get: operations["get-privacy-export-by-id-download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/privacy/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say how long what is kept
+         * @description The rules by which a job removes what is past its time. The audit log is kept without end, and what is personal in it can't be read any more once its person is erased.
+         */
+        get: operations["get-privacy-retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how you sign in, where, and what has happened
+         * @description One read for a page that shows all of it. Each part is what its own operation answers.
+         */
+        get: operations["get-security"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2031,24 +2091,6 @@ export interface components {
             /** @description Columns of a CSV file, as JSON */
             mapping?: string;
         };
-        AdminAccount: {
-            /** Format: date-time */
-            bannedAt: string | null;
-            /** Format: date-time */
-            createdAt: string;
-            email: string;
-            emailVerified: boolean;
-            firstName: string;
-            /** Format: uuid */
-            id: string;
-            /** @description Empty: not given */
-            lastName: string;
-            mfaEnabled: boolean;
-            /** @enum {string} */
-            role: "SUPER_ADMIN" | "ADMIN" | "PRO_USER" | "BASIC_USER" | "FREE_USER";
-            /** @enum {string} */
-            tier: "free" | "basic" | "pro" | "premium";
-        };
         AdminConsent: {
             /** Format: date-time */
             createdAt: string;
@@ -2073,11 +2115,6 @@ export interface components {
             by: string;
             /** Format: date-time */
             until: string;
-        };
-        AdminListOutBody: {
-            /** Format: uuid */
-            nextCursor: string | null;
-            users: components["schemas"]["AdminAccount"][];
         };
         AdminScreeningView: {
             /** @description The entry's, as far as it is known */
@@ -2126,6 +2163,11 @@ export interface components {
              * @example USD
              */
             currency: string;
+        };
+        ApikeyListing: {
+            /** @description Whether the plan includes API keys; without, none of them works */
+            allowed: boolean;
+            keys: components["schemas"]["ApikeyView"][];
         };
         ApikeyView: {
             /** Format: date-time */
@@ -2215,6 +2257,11 @@ export interface components {
             place: components["schemas"]["Where"] | null;
             /** @description For people, such as Signed in */
             title: string;
+        };
+        AuditListing: {
+            entries: components["schemas"]["AuditEvent"][];
+            /** Format: uuid */
+            nextCursor: string | null;
         };
         AuthPasskeyInBody: {
             /** @description As PublicKeyCredential.toJSON() gives it */
@@ -2365,17 +2412,6 @@ export interface components {
             /** @description The one in force */
             version: string;
         };
-        ComplianceDeletionView: {
-            /** Format: date-time */
-            askedAt: string;
-            /** @description It can't be undone any more */
-            begun: boolean;
-            /**
-             * Format: date-time
-             * @description Until then it can be undone
-             */
-            dueAt: string;
-        };
         ComplianceExportView: {
             /** Format: date-time */
             askedAt: string;
@@ -2393,6 +2429,17 @@ export interface components {
              * @enum {string}
              */
             status: "making" | "ready" | "expired" | "failed";
+        };
+        ComplianceRuleView: {
+            /**
+             * Format: int64
+             * @description How long; seven years are 2555
+             */
+            days: number;
+            /** @description What the time is counted from */
+            from: string;
+            /** @description What is kept */
+            name: string;
         };
         ConnectionRunView: {
             /** Format: int64 */
@@ -2460,20 +2507,6 @@ export interface components {
             statusReason: string;
             syncing: boolean;
         };
-        ConnectionsListedBody: {
-            connections: components["schemas"]["ConnectionView"][];
-            /**
-             * Format: int64
-             * @description What the plan allows; null: no limit
-             */
-            limit: number | null;
-            /** Format: int64 */
-            used: number;
-        };
-        ConsentOutBody: {
-            /** @description null: support can't look */
-            consent: components["schemas"]["AdminConsent"] | null;
-        };
         ConsentsOutBody: {
             documents: components["schemas"]["ComplianceAskedView"][];
         };
@@ -2502,14 +2535,9 @@ export interface components {
             /** @enum {string} */
             verdict: "clear" | "confirm";
         };
-        DecisionsOutBody: {
-            decisions: components["schemas"]["Explained"][];
-            /** Format: uuid */
-            nextCursor: string | null;
-        };
         DeletionOutBody: {
             /** @description null: the account stays */
-            deletion: components["schemas"]["ComplianceDeletionView"] | null;
+            deletion: components["schemas"]["Leaving"] | null;
             /** @description What stays of an account that is deleted */
             kept: components["schemas"]["Remains"][];
         };
@@ -2551,7 +2579,7 @@ export interface components {
             /** @description Such as Linux; empty if unknown */
             os: string;
         };
-        DevicesOutBody: {
+        DeviceListing: {
             devices: components["schemas"]["SessionDeviceView"][];
         };
         DocumentOutBody: {
@@ -2677,13 +2705,28 @@ export interface components {
         KeySetBody: {
             keys: components["schemas"]["JWK"][];
         };
+        Leave: {
+            /** @description null: support can't look */
+            consent: components["schemas"]["AdminConsent"] | null;
+        };
+        Leaving: {
+            /** Format: date-time */
+            askedAt: string;
+            /** @description It can't be undone any more */
+            begun: boolean;
+            /**
+             * Format: date-time
+             * @description Until then it can be undone
+             */
+            dueAt: string;
+        };
         LinkInBody: {
             token: string;
         };
         ListOutBody: {
-            /** @description Whether the plan includes API keys; without, none of them works */
-            allowed: boolean;
-            keys: components["schemas"]["ApikeyView"][];
+            /** Format: uuid */
+            nextCursor: string | null;
+            users: components["schemas"]["Standing"][];
         };
         ListOutputBody: {
             /** @description null on the last page */
@@ -2693,12 +2736,17 @@ export interface components {
             transactions: components["schemas"]["Shown"][];
         };
         ListedBody: {
-            sessions: components["schemas"]["SessionView"][];
+            connections: components["schemas"]["ConnectionView"][];
+            /**
+             * Format: int64
+             * @description What the plan allows; null: no limit
+             */
+            limit: number | null;
+            /** Format: int64 */
+            used: number;
         };
-        LogOutBody: {
-            entries: components["schemas"]["AuditEvent"][];
-            /** Format: uuid */
-            nextCursor: string | null;
+        Listing: {
+            sessions: components["schemas"]["SessionView"][];
         };
         LoginInBody: {
             email: string;
@@ -2808,16 +2856,38 @@ export interface components {
             kind: "bank" | "card" | "loan" | "manual";
             name: string;
         };
+        NoticesBody: {
+            /** @description As GET /api/privacy/deletion; null: the account stays */
+            deletion: components["schemas"]["Leaving"] | null;
+            /** @description As GET /api/support/consent */
+            support: components["schemas"]["Leave"];
+        };
         OneOutBody: {
+            /** Format: date-time */
+            bannedAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
             /** @description The latest about sign-ins, with their reasons */
             decisions: components["schemas"]["Explained"][];
+            email: string;
+            emailVerified: boolean;
+            firstName: string;
             /** @description It was confirmed that they are on a list: no orders, no transfers. They must not be told */
             held: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description Empty: not given */
+            lastName: string;
+            mfaEnabled: boolean;
+            /** @enum {string} */
+            role: "SUPER_ADMIN" | "ADMIN" | "PRO_USER" | "BASIC_USER" | "FREE_USER";
             /**
              * Format: int64
              * @description How many live ones there are
              */
             sessions: number;
+            /** @enum {string} */
+            tier: "free" | "basic" | "pro" | "premium";
         };
         OpenInBody: {
             /** @description As the person read it out */
@@ -2835,6 +2905,11 @@ export interface components {
             until: string;
             /** Format: uuid */
             user: string;
+        };
+        Page: {
+            decisions: components["schemas"]["Explained"][];
+            /** Format: uuid */
+            nextCursor: string | null;
         };
         Passkey: {
             /** Format: date-time */
@@ -3150,8 +3225,27 @@ export interface components {
              */
             verdict: "owner" | "thief" | null;
         };
+        RulesOutBody: {
+            rules: components["schemas"]["ComplianceRuleView"][];
+        };
         RunsOutBody: {
             runs: components["schemas"]["ConnectionRunView"][];
+        };
+        SafetyBody: {
+            /** @description As GET /api/security/decisions, the newest fifty */
+            decisions: components["schemas"]["Page"];
+            /** @description As GET /api/auth/devices */
+            devices: components["schemas"]["DeviceListing"];
+            /** @description As GET /api/auth/mfa */
+            factors: components["schemas"]["Status"];
+            /** @description As GET /api/keys */
+            keys: components["schemas"]["ApikeyListing"];
+            /** @description As GET /api/security/log, the newest ten */
+            log: components["schemas"]["AuditListing"];
+            /** @description As GET /api/auth/sessions */
+            sessions: components["schemas"]["Listing"];
+            /** @description As GET /api/support/consent */
+            support: components["schemas"]["Leave"];
         };
         SaidBody: {
             alreadyVerified?: boolean;
@@ -3344,6 +3438,24 @@ export interface components {
             message: string;
             success: boolean;
         };
+        Standing: {
+            /** Format: date-time */
+            bannedAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            email: string;
+            emailVerified: boolean;
+            firstName: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Empty: not given */
+            lastName: string;
+            mfaEnabled: boolean;
+            /** @enum {string} */
+            role: "SUPER_ADMIN" | "ADMIN" | "PRO_USER" | "BASIC_USER" | "FREE_USER";
+            /** @enum {string} */
+            tier: "free" | "basic" | "pro" | "premium";
+        };
         StartSnapTradeBody: {
             /** @description SnapTrade's name of the brokerage; without it the person picks */
             broker?: string;
@@ -3379,7 +3491,7 @@ export interface components {
             products: string[];
             scriptUrl: string;
         };
-        StatusOutBody: {
+        Status: {
             /** Format: int64 */
             backupCodesLeft: number;
             passkeys: components["schemas"]["Passkey"][];
@@ -3836,7 +3948,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AdminListOutBody"];
+                    "application/json": components["schemas"]["ListOutBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -4470,7 +4582,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DevicesOutBody"];
+                    "application/json": components["schemas"]["DeviceListing"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -4871,7 +4983,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StatusOutBody"];
+                    "application/json": components["schemas"]["Status"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -5790,7 +5902,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListedBody"];
+                    "application/json": components["schemas"]["Listing"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -6128,7 +6240,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionsListedBody"];
+                    "application/json": components["schemas"]["ListedBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -6971,7 +7083,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListOutBody"];
+                    "application/json": components["schemas"]["ApikeyListing"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -7090,6 +7202,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MeOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticesBody"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -7659,6 +7809,87 @@ export interface operations {
             };
         };
     };
+    "get-privacy-retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOutBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-security": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description "true" in the mobile app: tokens come in the body and no cookie is set */
+                "X-Mobile-App"?: string;
+                /** @description In the mobile app, so that the device is known: mobileDeviceToken of this person's last sign-in on it, or new */
+                "X-Flint-Device"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyBody"];
+                };
+            };
+            /** @description Too often; Retry-After says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed: a problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-security-decisions": {
         parameters: {
             query?: {
@@ -7678,7 +7909,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DecisionsOutBody"];
+                    "application/json": components["schemas"]["Page"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -7722,7 +7953,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LogOutBody"];
+                    "application/json": components["schemas"]["AuditListing"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */
@@ -7885,7 +8116,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConsentOutBody"];
+                    "application/json": components["schemas"]["Leave"];
                 };
             };
             /** @description Too often; Retry-After says when to come back */

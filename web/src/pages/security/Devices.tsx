@@ -3,7 +3,6 @@ import { useMutation, useQuery } from "@tanstack/react-query"
 import { Monitor, Pencil, Smartphone } from "lucide-react"
 import { useState } from "react"
 import { api, ask } from "../../api/client"
-import { coming } from "../../api/coming"
 import type { KnownDevice } from "../../api/types"
 import { FormProblem } from "../../auth/Notice"
 import { useSubmit } from "../../auth/useSubmit"
@@ -150,7 +149,7 @@ function Name({ device: d, onDone }: { device: KnownDevice; onDone: () => void }
   const say = useSay()
   const { busy, error, onSubmit } = useSubmit(async ({ name = "" }) => {
     const params = { path: { id: d.id } }
-    await ask(coming.PATCH("/api/auth/devices/{id}", { params, body: { name: name.trim() } }))
+    await ask(api.PATCH("/api/auth/devices/{id}", { params, body: { name: name.trim() } }))
     changed()
     onDone()
     say("The name is kept.")

@@ -181,6 +181,7 @@ describe("devices we know", () => {
     lastPlace: "France",
     current: true,
     trusted: false,
+    named: false,
   }
   it("can be trusted where one sits, and forgotten elsewhere", async () => {
     const devices = { devices: [{ ...laptop, id: "d2", name: "Old phone", current: false }, laptop] }
