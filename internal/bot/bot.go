@@ -17,6 +17,9 @@
 // of work takes its place: never open, and never locked. The same way is open to
 // those whom a service doesn't serve, at the highest price.
 //
+// Failed sign-ins are watched (watch.go) by each node, and by all of them together
+// where they share a Redis (together.go).
+//
 // Nothing here depends on whether somebody has an account.
 package bot
 
@@ -120,7 +123,7 @@ type Guard struct {
 	cfg    Config
 	keys   *envelope.Keys
 	limits *ratelimit.Limiter
-	watch  *watch
+	watch  watch
 	notes  *notes
 	down   atomic.Int64 // Unix nanoseconds until which the service isn't offered
 }
@@ -134,7 +137,11 @@ func New(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, limits *ratelimit.
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Guard{cfg: cfg, keys: keys, limits: limits, watch: newWatch(cfg.Now), notes: &notes{pool: pool, log: cfg.Log, now: cfg.Now}}, nil
+	var eyes watch = newMemory(cfg.Now)
+	if limits.Together() {
+		eyes = newTogether(eyes, limits, keys)
+	}
+	return &Guard{cfg: cfg, keys: keys, limits: limits, watch: eyes, notes: &notes{pool: pool, log: cfg.Log, now: cfg.Now}}, nil
 }
 
 // Attempt is a form that came in.
@@ -157,7 +164,7 @@ func (g *Guard) Check(ctx context.Context, a Attempt) error {
 		return ErrDecoy
 	}
 	from := telemetry.Address(ctx)
-	reasons := g.weigh(a.Action, a.Form.FormToken, from)
+	reasons := g.weigh(ctx, a.Action, a.Form.FormToken, from)
 	if a.Form.Proof != nil {
 		why, err := g.verify(ctx, a.Action, *a.Form.Proof, from)
 		switch {
@@ -260,7 +267,7 @@ type Challenge struct {
 
 // Challenge returns a challenge for a form of action that is shown to a visitor
 // of from. A proof of work instead of what a service asks costs the most.
-func (g *Guard) Challenge(action string, from netip.Addr, work bool) (Challenge, error) {
+func (g *Guard) Challenge(ctx context.Context, action string, from netip.Addr, work bool) (Challenge, error) {
 	if g == nil {
 		return Challenge{Kind: captcha.None}, nil
 	}
@@ -269,7 +276,7 @@ func (g *Guard) Challenge(action string, from netip.Addr, work bool) (Challenge,
 		c = g.cfg.Service.Config()
 		kind = c.Kind
 	}
-	reasons := g.watched(from)
+	reasons := g.watched(ctx, from)
 	difficulty := difficultyOf(total(reasons))
 	switch {
 	case kind != captcha.None && (work || g.cfg.Now().UnixNano() < g.down.Load()):

@@ -85,7 +85,7 @@ func from(t testing.TB, a netip.Addr) context.Context {
 
 func (h *house) ask(t testing.TB, action string, a netip.Addr) bot.Challenge {
 	t.Helper()
-	c, err := h.Challenge(action, a, false)
+	c, err := h.Challenge(t.Context(), action, a, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestAKnownDeviceIsSparedWhenOnlyTheHourIsOdd(t *testing.T) {
 	for i := range 60 {
 		h.SignedIn(from(t, netip.AddrFrom4([4]byte{198, 18, 0, byte(i)})), fmt.Sprintf("u%d", i), false)
 	}
-	if !h.Spraying() {
+	if !h.Spraying(t.Context()) {
 		t.Error("60 accounts failed, and it's no spray")
 	}
 	asked := 0
@@ -215,7 +215,7 @@ func TestAKnownDeviceIsSparedWhenOnlyTheHourIsOdd(t *testing.T) {
 		t.Errorf("a stranger: %v", err)
 	}
 	h.pass(11 * time.Minute)
-	if err := h.Check(from(t, home), bot.Attempt{Form: h.form(t, bot.Login, home), Action: bot.Login, Known: known}); err != nil || asked != 1 || h.Spraying() {
+	if err := h.Check(from(t, home), bot.Attempt{Form: h.form(t, bot.Login, home), Action: bot.Login, Known: known}); err != nil || asked != 1 || h.Spraying(t.Context()) {
 		t.Errorf("afterwards: %v, asked %d times", err, asked)
 	}
 }
@@ -230,7 +230,7 @@ func TestABusyHourIsNoSpray(t *testing.T) {
 	for range 40 { // and one person doesn't stop
 		h.SignedIn(from(t, elsewhere), "ana", false)
 	}
-	if h.Spraying() {
+	if h.Spraying(t.Context()) {
 		t.Error("taken for a spray")
 	}
 }
@@ -375,7 +375,7 @@ func TestAServiceJudgesAndItsOutageNeitherOpensNorLocks(t *testing.T) {
 	if err := try(bot.Work(cheap)); !errors.Is(err, bot.ErrProof) {
 		t.Errorf("a little work instead: %v", err)
 	}
-	if hard, _ := h.Challenge(bot.Login, home, true); hard.Kind != "pow" || hard.Difficulty < 18 {
+	if hard, _ := h.Challenge(t.Context(), bot.Login, home, true); hard.Kind != "pow" || hard.Difficulty < 18 {
 		t.Errorf("much work instead: %+v", hard)
 	}
 

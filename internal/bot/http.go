@@ -27,7 +27,7 @@ func (g *Guard) Operations(api *web.Server) {
 			"else what the service's script gave. Each proof is good once.",
 		Needs: access.Public, Limit: "public",
 	}, func(ctx context.Context, in *challengeIn) (*challengeOut, error) {
-		c, err := g.Challenge(in.Action, telemetry.Address(ctx), in.Work)
+		c, err := g.Challenge(ctx, in.Action, telemetry.Address(ctx), in.Work)
 		return &challengeOut{"no-store", c}, err
 	})
 }

@@ -16,12 +16,13 @@ func (g *Guard) SignedIn(ctx context.Context, account string, well bool) {
 	if g == nil {
 		return
 	}
-	g.watch.note(network(telemetry.Address(ctx)), strings.ToLower(strings.TrimSpace(account)), !well)
+	g.watch.note(ctx, network(telemetry.Address(ctx)), strings.ToLower(strings.TrimSpace(account)), !well)
 }
 
-// Spraying reports whether sign-ins are failing for many accounts right now, on
-// this node.
-func (g *Guard) Spraying() bool { return g != nil && g.watch.spray() }
+// Spraying reports whether sign-ins are failing for many accounts right now.
+func (g *Guard) Spraying(ctx context.Context) bool {
+	return g != nil && g.watch.look(ctx, network(telemetry.Address(ctx))).spray
+}
 
 // Hints returns a keyed hash of what a client says about itself with every
 // request: the family of its browser and system, its languages, its platform.

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -9,8 +10,22 @@ import (
 	"time"
 )
 
-// How much is watched, and for how long. Each node watches what it sees itself;
-// limits that must hold across nodes are package ratelimit's.
+// watch counts how sign-ins end. It never fails and doesn't keep anybody waiting.
+type watch interface {
+	// note counts a sign-in for account from a network.
+	note(ctx context.Context, from netip.Addr, account string, failed bool)
+	// look returns what is odd about a network, and about the hour.
+	look(ctx context.Context, from netip.Addr) sight
+}
+
+// sight is what a watch has seen.
+type sight struct {
+	failures int  // from the network, lately
+	accounts int  // about how many they were for, 64 at most
+	spray    bool // sign-ins fail for many accounts, and most of them do
+}
+
+// How much is watched, and for how long.
 const (
 	slice    = time.Minute
 	slices10 = 10
@@ -22,10 +37,10 @@ const (
 	bitmap        = 4096
 )
 
-// watch counts sign-ins that failed: by network for up to 20 minutes, and all of
+// memory is a watch of what one node sees. It counts sign-ins that failed: by network for up to 20 minutes, and all of
 // them over the last ten. Accounts are counted by keyed hashes in bitmaps, so
 // its memory is bounded and tells nobody who they were.
-type watch struct {
+type memory struct {
 	now  func() time.Time
 	seed maphash.Seed
 
@@ -52,12 +67,12 @@ type turn struct {
 
 const stretch = slices10 * slice
 
-func newWatch(now func() time.Time) *watch {
-	return &watch{now: now, seed: maphash.MakeSeed(), by: map[netip.Addr]*seen{}}
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, seed: maphash.MakeSeed(), by: map[netip.Addr]*seen{}}
 }
 
-// note counts a sign-in for account from a network.
-func (w *watch) note(from netip.Addr, account string, failed bool) {
+// note implements watch.
+func (w *memory) note(_ context.Context, from netip.Addr, account string, failed bool) {
 	hash := maphash.String(w.seed, account)
 	now := w.now()
 	w.mu.Lock()
@@ -83,7 +98,7 @@ func (w *watch) note(from netip.Addr, account string, failed bool) {
 }
 
 // turn returns the present minute's, emptied if it was another's.
-func (w *watch) turn(now time.Time) *turn {
+func (w *memory) turn(now time.Time) *turn {
 	minute := now.Unix() / int64(slice.Seconds())
 	t := &w.turns[minute%slices10]
 	if t.minute != minute {
@@ -102,7 +117,7 @@ func (s *seen) roll(now time.Time) {
 }
 
 // forget drops, of a few networks, that with the fewest failures.
-func (w *watch) forget() {
+func (w *memory) forget() {
 	n, least, who := 0, math.MaxInt, netip.Addr{}
 	for a, s := range w.by {
 		if c := s.now + s.before; c < least {
@@ -115,9 +130,16 @@ func (w *watch) forget() {
 	delete(w.by, who)
 }
 
+// look implements watch.
+func (w *memory) look(_ context.Context, from netip.Addr) sight {
+	s := sight{spray: w.spray()}
+	s.failures, s.accounts = w.of(from)
+	return s
+}
+
 // of returns how many sign-ins from a network failed lately, and for about how
 // many accounts (64 at most).
-func (w *watch) of(from netip.Addr) (failures, accounts int) {
+func (w *memory) of(from netip.Addr) (failures, accounts int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.by[from]
@@ -133,7 +155,7 @@ func (w *watch) of(from netip.Addr) (failures, accounts int) {
 }
 
 // spray reports whether sign-ins fail for many accounts, and most of them do.
-func (w *watch) spray() bool {
+func (w *memory) spray() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	this := w.now().Unix() / int64(slice.Seconds())
@@ -148,10 +170,13 @@ func (w *watch) spray() bool {
 			all.accounts[i] |= b
 		}
 	}
-	if all.failures < sprayAccounts || float64(all.failures) < sprayShare*float64(all.tries) {
-		return false
-	}
-	return distinct(all.accounts[:]) >= sprayAccounts
+	return sprayed(all.tries, all.failures, func() int { return distinct(all.accounts[:]) })
+}
+
+// sprayed reports whether so many failures of so many tries are a spray. accounts
+// counts whom they were for.
+func sprayed(tries, failures int, accounts func() int) bool {
+	return failures >= sprayAccounts && float64(failures) >= sprayShare*float64(tries) && accounts() >= sprayAccounts
 }
 
 // distinct estimates how many accounts set these bits (linear counting).

@@ -11,16 +11,16 @@ import (
 func TestWhatIsWatchedIsBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	w := newWatch(func() time.Time { return now })
+	w := newMemory(func() time.Time { return now })
 	for i := range 100_000 {
-		w.note(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), fmt.Sprint(i), true)
+		w.note(t.Context(), netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), fmt.Sprint(i), true)
 	}
 	if len(w.by) > networks {
 		t.Errorf("%d networks", len(w.by))
 	}
 	a := netip.MustParseAddr("192.0.2.1")
 	for i := range 50 {
-		w.note(a, fmt.Sprint(i), true)
+		w.note(t.Context(), a, fmt.Sprint(i), true)
 	}
 	if f, n := w.of(a); f != 50 || n < 25 {
 		t.Errorf("%d failures for %d accounts", f, n)

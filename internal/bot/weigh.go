@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"net/netip"
 )
 
@@ -60,8 +61,8 @@ func total(reasons []Reason) int {
 }
 
 // weigh lists what is odd about a form of action that from sent with a token.
-func (g *Guard) weigh(action, formToken string, from netip.Addr) []Reason {
-	reasons := g.watched(from)
+func (g *Guard) weigh(ctx context.Context, action, formToken string, from netip.Addr) []Reason {
+	reasons := g.watched(ctx, from)
 	if formToken == "" {
 		return append(reasons, NoToken)
 	}
@@ -79,19 +80,19 @@ func (g *Guard) weigh(action, formToken string, from netip.Addr) []Reason {
 }
 
 // watched lists what is odd about a network, and about the hour.
-func (g *Guard) watched(from netip.Addr) []Reason {
+func (g *Guard) watched(ctx context.Context, from netip.Addr) []Reason {
 	var reasons []Reason
-	failures, accounts := g.watch.of(network(from))
+	sees := g.watch.look(ctx, network(from))
 	switch {
-	case failures >= 10:
+	case sees.failures >= 10:
 		reasons = append(reasons, Many)
-	case failures >= 3:
+	case sees.failures >= 3:
 		reasons = append(reasons, Failures)
 	}
-	if accounts >= 5 {
+	if sees.accounts >= 5 {
 		reasons = append(reasons, Accounts)
 	}
-	if g.watch.spray() {
+	if sees.spray {
 		reasons = append(reasons, Spray)
 	}
 	return reasons

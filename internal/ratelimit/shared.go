@@ -158,9 +158,9 @@ func (l Limit) part(nodes int) Limit {
 // within runs fn and waits no longer than d for it, whatever it does. What comes
 // later is lost: at worst a call was counted twice, never less than once. The
 // caller's going away doesn't end it, for that is no fault of Redis.
-func within(ctx context.Context, d time.Duration, fn func(context.Context) (Outcome, error)) (Outcome, error) {
+func within[T any](ctx context.Context, d time.Duration, fn func(context.Context) (T, error)) (T, error) {
 	type result struct {
-		out Outcome
+		out T
 		err error
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
@@ -174,7 +174,8 @@ func within(ctx context.Context, d time.Duration, fn func(context.Context) (Outc
 	case r := <-done:
 		return r.out, r.err
 	case <-ctx.Done():
-		return Outcome{}, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 
