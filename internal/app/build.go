@@ -126,7 +126,11 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.M
 	if err != nil {
 		return nil, err
 	}
-	far, err := a.providers(cfg, now, log)
+	limits, err := a.limiter(cfg, keys, now, log)
+	if err != nil {
+		return nil, err
+	}
+	far, err := a.providers(cfg, limits, now, log)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +139,6 @@ func assemble(cfg Config, pool *pgxpool.Pool, keys *envelope.Keys, mirror tlog.M
 		return nil, err
 	}
 	a.release = append(a.release, func() { _ = atlas.Close() })
-	limits, err := a.limiter(cfg, keys, now, log)
-	if err != nil {
-		return nil, err
-	}
 	g := ground{
 		cfg: cfg, pool: pool, keys: keys, jobs: jobs, limits: limits,
 		atlas: atlas, far: far, now: now, log: log,
@@ -415,9 +415,11 @@ func (f far) feeds(pool *pgxpool.Pool, connections *connection.Service, now func
 	return feeds
 }
 
-func (a *App) providers(cfg Config, now func() time.Time, log *slog.Logger) (far, error) {
+func (a *App) providers(cfg Config, limits *ratelimit.Limiter, now func() time.Time, log *slog.Logger) (far, error) {
 	var f far
 	var err error
+	cfg.Teller.Quota = limits.Quota("teller:"+cfg.Teller.ApplicationID, cfg.Teller.PerMinute)
+	cfg.Snaptrade.Quota = limits.Quota("snaptrade:"+cfg.Snaptrade.ClientID, cfg.Snaptrade.PerMinute)
 	if cfg.Teller.Enabled() {
 		if f.teller, err = teller.New(cfg.Teller, now, log, nil); err != nil {
 			return f, fmt.Errorf("set up Teller: %w", err)

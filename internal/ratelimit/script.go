@@ -15,7 +15,7 @@ var ErrAlone = errors.New("this node counts for itself")
 
 // Script counts what isn't a limit, for all nodes. Its keys are its own business,
 // but for three rules: all are in one slot (a name in braces), each expires, and
-// as ARGV[1] it is told the time in microseconds by tests, and '' otherwise, when
+// as ARGV[1] it is told the time in microseconds by tests, and nothing otherwise, when
 // the server's clock counts.
 type Script struct{ lua *rueidis.Lua }
 

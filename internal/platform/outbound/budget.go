@@ -38,6 +38,7 @@ type budget struct {
 	limiter *rate.Limiter // nil: no budget
 	reserve float64       // tokens that only people may take
 	maxWait time.Duration
+	quota   func(ctx context.Context, person bool) time.Duration // of all nodes; nil: there is none
 
 	mu     sync.Mutex
 	until  time.Time // paused by the provider
@@ -45,7 +46,7 @@ type budget struct {
 }
 
 func newBudget(cfg Config) *budget {
-	b := &budget{now: cfg.Now, maxWait: cfg.MaxWait}
+	b := &budget{now: cfg.Now, maxWait: cfg.MaxWait, quota: cfg.Quota}
 	if cfg.PerMinute > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(float64(cfg.PerMinute)/60), cfg.Burst)
 		b.reserve = float64(cfg.Burst) / 5
@@ -71,7 +72,7 @@ func (b *budget) take(ctx context.Context) (time.Duration, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		wait := b.try(person)
+		wait := b.try(ctx, person)
 		if wait == 0 {
 			return 0, nil
 		}
@@ -85,8 +86,10 @@ func (b *budget) take(ctx context.Context) (time.Duration, error) {
 }
 
 // try takes a token and returns 0, or returns how long to wait before the next
-// try.
-func (b *budget) try(person bool) time.Duration {
+// try. The other nodes are asked last, so that of what they share nothing is
+// spent in vain; under the lock, which takes moments, so that no token is taken
+// meanwhile.
+func (b *budget) try(ctx context.Context, person bool) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
@@ -107,6 +110,11 @@ func (b *budget) try(person bool) time.Duration {
 	floor = min(floor, float64(b.limiter.Burst()))
 	if have := b.limiter.TokensAt(now); have < floor {
 		return max(time.Duration((floor-have)/float64(b.limiter.Limit())*float64(time.Second)), time.Millisecond)
+	}
+	if b.quota != nil {
+		if wait := b.quota(ctx, person); wait > 0 {
+			return wait
+		}
 	}
 	b.limiter.AllowN(now, 1)
 	return 0

@@ -4,8 +4,8 @@
 //
 //	budget -> breaker -> sign -> send -> read (bounded) -> judge -> maybe again
 //
-// The budget is a token bucket for the whole process: people who wait go before
-// background work, and a provider that answers 429 pauses the bucket, not the
+// The budget is a token bucket for the whole process, and a quota that all nodes
+// share where they can: people who wait go before background work, and a provider that answers 429 pauses the bucket, not the
 // caller's connection. The breaker refuses calls at once while the provider is
 // down. Only idempotent calls are ever repeated, only for failures that another
 // attempt can mend, and with full jitter. Redirects are refused, the proxy
@@ -56,6 +56,11 @@ type Config struct {
 	PerMinute int           // calls per minute of this key; 0: no budget
 	Burst     int           // calls at once; default a tenth of PerMinute
 	MaxWait   time.Duration // of a background call for the budget; default 1 min. People wait a tenth of it.
+
+	// Quota asks all nodes together for a call within the budget: 0, or after how
+	// long to ask again. person says that somebody waits. It answers within
+	// moments. Nil: the budget is this process's alone.
+	Quota func(ctx context.Context, person bool) time.Duration
 
 	BreakerFailures int           // of the last 20 calls that open the circuit; default 10
 	BreakerDelay    time.Duration // until a probe is let through; default 15 s

@@ -42,6 +42,8 @@ type Config struct {
 	PreviousConsumerKey config.Secret `env:"SNAPTRADE_PREVIOUS_CONSUMER_KEY"`
 	PortalOrigin        string        `env:"SNAPTRADE_PORTAL_ORIGIN, default=https://app.snaptrade.com"`
 	PerMinute           int           `env:"SNAPTRADE_CALLS_PER_MINUTE, default=240"` // of the 250 that a client id has
+
+	Quota func(ctx context.Context, person bool) time.Duration // see outbound.Config
 }
 
 // Enabled reports whether SnapTrade is configured at all.
@@ -106,7 +108,7 @@ func New(cfg Config, now func() time.Time, log *slog.Logger, onCall func(outboun
 		return nil, err
 	}
 	http, err := outbound.New(outbound.Config{
-		Provider: name, BaseURL: cfg.BaseURL, PerMinute: cfg.PerMinute,
+		Provider: name, BaseURL: cfg.BaseURL, PerMinute: cfg.PerMinute, Quota: cfg.Quota,
 		Explain: explain, OnCall: onCall, Log: log, Now: now,
 	})
 	if err != nil {

@@ -55,6 +55,8 @@ type Config struct {
 	// WebhookSecrets are the webhook signing secrets that are valid now: one,
 	// or two while they are rotated.
 	WebhookSecrets []config.Secret `env:"TELLER_WEBHOOK_SECRETS"`
+
+	Quota func(ctx context.Context, person bool) time.Duration // see outbound.Config
 }
 
 // Enabled reports whether Teller is configured at all.
@@ -107,7 +109,7 @@ func New(cfg Config, now func() time.Time, log *slog.Logger, onCall func(outboun
 	}
 	http, err := outbound.New(outbound.Config{
 		Provider: name, BaseURL: cfg.BaseURL, CertFile: cfg.CertFile, KeyFile: cfg.KeyFile, CAFile: cfg.CAFile,
-		PerMinute: cfg.PerMinute, Timeout: 45 * time.Second, // a big account's first transactions are slow
+		PerMinute: cfg.PerMinute, Quota: cfg.Quota, Timeout: 45 * time.Second, // a big account's first transactions are slow
 		Explain: explain, OnCall: onCall, Log: log, Now: now,
 	})
 	if err != nil {
