@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,4 +90,24 @@ func TestANodeStartsWithoutItsRedis(t *testing.T) {
 	if allowed != 3 {
 		t.Errorf("one of two nodes allows %d of 5", allowed)
 	}
+}
+
+func TestCallsToProvidersAndFailedSignInsAreCountedForAllNodes(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	h := newHouse(t, func(env map[string]string) { env["REDIS_URL"] = server.URL() })
+	want := []string{":quota:all:600", ":quota:work:480", ":quota:all:240", ":quota:work:192", ":{watch}:minutes"}
+	missing := want
+	for i := range 5 { // this machine needn't have had 20 ms for everything at once
+		p := h.resident(fmt.Sprintf("Ann%d", i))
+		p.connectBank("chase")
+		p.connectBroker("SCHWAB", "brokerage", p.email)
+		p.settled()
+		keys := server.Do("EVAL", "return table.concat(redis.call('KEYS', 'flint:ratelimit:*'), ' ')", "0")
+		missing = slices.DeleteFunc(slices.Clone(want), func(k string) bool { return strings.Contains(keys, k) })
+		if len(missing) == 0 {
+			return
+		}
+	}
+	t.Errorf("Redis knows nothing of %v", missing)
 }
