@@ -131,7 +131,7 @@ func (s *Service) Joined(ctx context.Context, tx pgx.Tx, user id.User, terms str
 
 // AcceptWorker runs AcceptArgs.
 type AcceptWorker struct {
-	river.WorkerDefaults[AcceptArgs]
+	queue.Defaults[AcceptArgs]
 	Service *Service
 }
 

@@ -45,7 +45,7 @@ func (EraseArgs) InsertOpts() river.InsertOpts {
 
 // EraseWorker runs EraseArgs.
 type EraseWorker struct {
-	river.WorkerDefaults[EraseArgs]
+	queue.Defaults[EraseArgs]
 	Service *Service
 }
 

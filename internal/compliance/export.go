@@ -153,7 +153,7 @@ func (ExportArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Def
 
 // ExportWorker makes them.
 type ExportWorker struct {
-	river.WorkerDefaults[ExportArgs]
+	queue.Defaults[ExportArgs]
 	Service *Service
 }
 

@@ -41,14 +41,9 @@ func (LetterArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Mai
 
 // LetterWorker sends them.
 type LetterWorker struct {
-	river.WorkerDefaults[LetterArgs]
+	queue.Defaults[LetterArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*LetterWorker) Timeout(*river.Job[LetterArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work does nothing for a deletion that was undone or has begun.

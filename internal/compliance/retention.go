@@ -158,7 +158,7 @@ func (RetainArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Def
 
 // RetainWorker runs RetainArgs.
 type RetainWorker struct {
-	river.WorkerDefaults[RetainArgs]
+	queue.Defaults[RetainArgs]
 	Service *Service
 }
 

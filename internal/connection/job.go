@@ -108,7 +108,7 @@ func (RevokeArgs) InsertOpts() river.InsertOpts {
 
 // RevokeWorker works RevokeArgs.
 type RevokeWorker struct {
-	river.WorkerDefaults[RevokeArgs]
+	queue.Defaults[RevokeArgs]
 	Service *Service
 }
 
@@ -150,7 +150,7 @@ func QueueAdopt(ctx context.Context, tx pgx.Tx, q queue.Inserter, owner id.User,
 
 // AdoptWorker works AdoptArgs.
 type AdoptWorker struct {
-	river.WorkerDefaults[AdoptArgs]
+	queue.Defaults[AdoptArgs]
 	Service *Service
 }
 

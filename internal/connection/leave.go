@@ -12,6 +12,7 @@ import (
 	"flint/internal/fault"
 	"flint/internal/id"
 	"flint/internal/platform/postgres"
+	"flint/internal/platform/queue"
 )
 
 // Leave deletes all of owner's connections in tx, since owner leaves Flint, and
@@ -84,7 +85,7 @@ func (LeaveArgs) InsertOpts() river.InsertOpts { return RevokeArgs{}.InsertOpts(
 
 // LeaveWorker works LeaveArgs.
 type LeaveWorker struct {
-	river.WorkerDefaults[LeaveArgs]
+	queue.Defaults[LeaveArgs]
 	Service *Service
 }
 

@@ -25,7 +25,7 @@ func (SweepArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Defa
 
 // SweepWorker runs SweepArgs.
 type SweepWorker struct {
-	river.WorkerDefaults[SweepArgs]
+	queue.Defaults[SweepArgs]
 	Service *Service
 }
 

@@ -44,14 +44,9 @@ func (s *Service) changeMail(ctx context.Context, tx pgx.Tx, c emailChange, whic
 
 // EmailChangeWorker sends them. Tokens are made here and now.
 type EmailChangeWorker struct {
-	river.WorkerDefaults[EmailChangeArgs]
+	queue.Defaults[EmailChangeArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*EmailChangeWorker) Timeout(*river.Job[EmailChangeArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work sends the mail, unless it has lost its meaning.

@@ -33,14 +33,9 @@ func (ConfirmArgs) InsertOpts() river.InsertOpts { return oncePer(time.Minute) }
 // ConfirmWorker sends confirmation mails. The token is made here and now, so
 // that none waits in a queue.
 type ConfirmWorker struct {
-	river.WorkerDefaults[ConfirmArgs]
+	queue.Defaults[ConfirmArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*ConfirmWorker) Timeout(*river.Job[ConfirmArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work makes a token and sends it. It does nothing for a person who is gone,
@@ -63,14 +58,9 @@ func (NoticeArgs) InsertOpts() river.InsertOpts { return oncePer(time.Hour) }
 
 // NoticeWorker sends those notices.
 type NoticeWorker struct {
-	river.WorkerDefaults[NoticeArgs]
+	queue.Defaults[NoticeArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*NoticeWorker) Timeout(*river.Job[NoticeArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work sends the notice. A person who hasn't confirmed yet gets a confirmation

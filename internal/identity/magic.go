@@ -42,14 +42,9 @@ func (LinkArgs) InsertOpts() river.InsertOpts { return oncePer(time.Minute) }
 
 // LinkWorker sends sign-in links. The token is made here and now.
 type LinkWorker struct {
-	river.WorkerDefaults[LinkArgs]
+	queue.Defaults[LinkArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*LinkWorker) Timeout(*river.Job[LinkArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work sends the link. Somebody who hasn't confirmed their address is sent the

@@ -58,15 +58,10 @@ func (TellArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Mail)
 
 // TellWorker sends those mails.
 type TellWorker struct {
-	river.WorkerDefaults[TellArgs]
+	queue.Defaults[TellArgs]
 	Service *Service
 	Sender  mail.Sender
 	Atlas   *geo.Atlas // where addresses are; nil: nowhere
-}
-
-// Timeout bounds one attempt.
-func (*TellWorker) Timeout(*river.Job[TellArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work sends the mail. Nobody is told who is gone, banned, or hasn't confirmed

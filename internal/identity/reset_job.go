@@ -42,14 +42,9 @@ func (SetupArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Mail
 // ResetWorker sends mails with reset links. The token is made here and now, so
 // that none waits in a queue.
 type ResetWorker struct {
-	river.WorkerDefaults[ResetArgs]
+	queue.Defaults[ResetArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*ResetWorker) Timeout(*river.Job[ResetArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work makes a token and sends it. It does nothing for a person who is gone or
@@ -68,14 +63,9 @@ func (w *ResetWorker) Work(ctx context.Context, job *river.Job[ResetArgs]) error
 
 // SetupWorker sends invitations.
 type SetupWorker struct {
-	river.WorkerDefaults[SetupArgs]
+	queue.Defaults[SetupArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*SetupWorker) Timeout(*river.Job[SetupArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work makes a token and sends it, unless the person is gone or banned.

@@ -18,17 +18,12 @@ import (
 
 // SyncWorker works connection.SyncArgs.
 type SyncWorker struct {
-	river.WorkerDefaults[connection.SyncArgs]
+	queue.Defaults[connection.SyncArgs]
 	service *Service
 }
 
 // NewSyncWorker returns a worker that syncs connections.
 func NewSyncWorker(s *Service) *SyncWorker { return &SyncWorker{service: s} }
-
-// Timeout is how long one attempt may take.
-func (*SyncWorker) Timeout(*river.Job[connection.SyncArgs]) time.Duration {
-	return queue.PolicyOf(queue.Sync).Timeout
-}
 
 // busyWait is how long a job waits for another worker's sync of its connection.
 const busyWait = 2 * time.Second
@@ -58,7 +53,7 @@ func (DueArgs) InsertOpts() river.InsertOpts {
 
 // DueWorker works DueArgs.
 type DueWorker struct {
-	river.WorkerDefaults[DueArgs]
+	queue.Defaults[DueArgs]
 	service *Service
 }
 

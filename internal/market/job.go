@@ -29,7 +29,7 @@ func (FXArgs) InsertOpts() river.InsertOpts {
 
 // FXWorker runs FXArgs.
 type FXWorker struct {
-	river.WorkerDefaults[FXArgs]
+	queue.Defaults[FXArgs]
 	Service *Service
 }
 

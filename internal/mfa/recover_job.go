@@ -36,14 +36,9 @@ func (RecoveryArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.M
 
 // RecoveryWorker takes those steps.
 type RecoveryWorker struct {
-	river.WorkerDefaults[RecoveryArgs]
+	queue.Defaults[RecoveryArgs]
 	Service *Service
 	Sender  mail.Sender
-}
-
-// Timeout bounds one attempt.
-func (*RecoveryWorker) Timeout(*river.Job[RecoveryArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work does nothing for a recovery that is over, or whose person is gone.

@@ -42,18 +42,13 @@ func (DayArgs) InsertOpts() river.InsertOpts {
 
 // DayWorker works DayArgs.
 type DayWorker struct {
-	river.WorkerDefaults[DayArgs]
+	queue.Defaults[DayArgs]
 	service *Service
 	log     *slog.Logger
 }
 
 // NewDayWorker returns a worker that closes days.
 func NewDayWorker(s *Service, log *slog.Logger) *DayWorker { return &DayWorker{service: s, log: log} }
-
-// Timeout is how long one attempt may take.
-func (*DayWorker) Timeout(*river.Job[DayArgs]) time.Duration {
-	return queue.PolicyOf(queue.Snapshots).Timeout
-}
 
 // Work rebuilds the totals of everybody who owns something. One person's failure
 // doesn't stop the others; the attempt then fails at the end and is repeated.

@@ -21,7 +21,7 @@ func (TurnArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Snaps
 
 // TurnWorker runs TurnArgs.
 type TurnWorker struct {
-	river.WorkerDefaults[TurnArgs]
+	queue.Defaults[TurnArgs]
 	Service *Service
 }
 

@@ -57,7 +57,7 @@ func (s *Service) Queue(ctx context.Context, tx pgx.Tx, user id.User) error {
 
 // PersonWorker runs PersonArgs.
 type PersonWorker struct {
-	river.WorkerDefaults[PersonArgs]
+	queue.Defaults[PersonArgs]
 	Service *Service
 }
 
@@ -104,7 +104,7 @@ func (LookArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Defau
 
 // LookWorker runs LookArgs.
 type LookWorker struct {
-	river.WorkerDefaults[LookArgs]
+	queue.Defaults[LookArgs]
 	Service *Service
 }
 
@@ -176,13 +176,8 @@ func (EverybodyArgs) InsertOpts() river.InsertOpts {
 
 // EverybodyWorker runs EverybodyArgs.
 type EverybodyWorker struct {
-	river.WorkerDefaults[EverybodyArgs]
+	queue.Defaults[EverybodyArgs]
 	Service *Service
-}
-
-// Timeout bounds one attempt.
-func (*EverybodyWorker) Timeout(*river.Job[EverybodyArgs]) time.Duration {
-	return queue.PolicyOf(queue.Snapshots).Timeout
 }
 
 // Work compares for a while, and then lets others in.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -32,15 +31,10 @@ func (HoldArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Mail)
 
 // HoldWorker sends those mails. The code is made here and now.
 type HoldWorker struct {
-	river.WorkerDefaults[HoldArgs]
+	queue.Defaults[HoldArgs]
 	Service *Service
 	Sender  mail.Sender
 	Atlas   *geo.Atlas // where addresses are; nil: nowhere
-}
-
-// Timeout bounds one attempt.
-func (*HoldWorker) Timeout(*river.Job[HoldArgs]) time.Duration {
-	return queue.PolicyOf(queue.Mail).Timeout
 }
 
 // Work makes a code and sends it. It does nothing for a sign-in that went on, or

@@ -225,7 +225,7 @@ func (KeysArgs) InsertOpts() river.InsertOpts { return queue.Options(queue.Defau
 
 // KeysWorker runs KeysArgs.
 type KeysWorker struct {
-	river.WorkerDefaults[KeysArgs]
+	queue.Defaults[KeysArgs]
 	Service *Service
 }
 

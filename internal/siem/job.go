@@ -28,7 +28,7 @@ func (ExportArgs) InsertOpts() river.InsertOpts {
 
 // ExportWorker runs ExportArgs.
 type ExportWorker struct {
-	river.WorkerDefaults[ExportArgs]
+	queue.Defaults[ExportArgs]
 	Exporter *Exporter
 }
 

@@ -79,9 +79,21 @@ func PolicyOf(queue string) Policy {
 	return fallback
 }
 
-// Options returns what a job's InsertOpts method should return for a queue. Its
-// worker's Timeout method returns PolicyOf(queue).Timeout; without one an
-// attempt may take Default's 45 seconds.
+// Defaults is what a worker embeds: an attempt at its jobs may take as long as
+// their queue's policy says.
+type Defaults[T river.JobArgs] struct{ river.WorkerDefaults[T] }
+
+// Timeout bounds one attempt.
+func (Defaults[T]) Timeout(*river.Job[T]) time.Duration {
+	var args T
+	in := Default
+	if a, ok := any(args).(river.JobArgsWithInsertOpts); ok && a.InsertOpts().Queue != "" {
+		in = a.InsertOpts().Queue
+	}
+	return PolicyOf(in).Timeout
+}
+
+// Options returns what a job's InsertOpts method should return for a queue.
 func Options(queue string) river.InsertOpts {
 	p := PolicyOf(queue)
 	return river.InsertOpts{Queue: p.Queue, MaxAttempts: p.Attempts, Priority: p.Priority}
