@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -64,7 +63,9 @@ func (w *LetterWorker) Work(ctx context.Context, job *river.Job[LetterArgs]) err
 	if err != nil {
 		return fmt.Errorf("find person: %w", err)
 	}
-	return identity.Post(ctx, w.Sender, "job-"+strconv.FormatInt(job.ID, 10), s.letter(job.Args.Step, d, p))
+	l := s.letter(job.Args.Step, d, p)
+	l.Job = job.ID
+	return identity.Post(ctx, w.Sender, l)
 }
 
 func (s *Service) letter(step string, d Deletion, p identity.Person) mail.Letter {

@@ -63,7 +63,8 @@ func (w *EmailChangeWorker) Work(ctx context.Context, job *river.Job[EmailChange
 	if err != nil || l.To == "" {
 		return err
 	}
-	return post(ctx, w.Sender, l)
+	l.Job = job.ID
+	return Post(ctx, w.Sender, l)
 }
 
 // changeLetter returns the letter that args ask for, with its token stored; one

@@ -76,7 +76,8 @@ func (w *NoticeWorker) Work(ctx context.Context, job *river.Job[NoticeArgs]) err
 	case !p.Confirmed():
 		return w.Service.sendConfirmation(ctx, w.Sender, p.ID)
 	}
-	return post(ctx, w.Sender, mail.Letter{
+	return Post(ctx, w.Sender, mail.Letter{
+		Job:     job.ID,
 		To:      p.Email,
 		Subject: "You already have a Flint account",
 		Paragraphs: []string{
@@ -102,14 +103,8 @@ func (s *Service) sendConfirmation(ctx context.Context, sender mail.Sender, user
 	})
 }
 
-// Post sends a letter for a job, and returns what the job should. key names the
-// job: however often it runs, one mail arrives where the far end can tell.
-func Post(ctx context.Context, sender mail.Sender, key string, l mail.Letter) error {
-	return post(ctx, sender, l)
-}
-
-// post sends a letter and says to River what its failure means.
-func post(ctx context.Context, sender mail.Sender, l mail.Letter) error {
+// Post sends a letter for a job, and returns what the job should.
+func Post(ctx context.Context, sender mail.Sender, l mail.Letter) error {
 	m, err := mail.Render(l)
 	if err != nil {
 		return err

@@ -81,8 +81,8 @@ func (w *TellWorker) Work(ctx context.Context, job *river.Job[TellArgs]) error {
 		return fmt.Errorf("find person: %w", err)
 	}
 	l, _ := letterFor(line.Verb)
-	return post(ctx, w.Sender, mail.Letter{
-		To: p.Email, Subject: l.subject, Paragraphs: []string{l.says, circumstances(line, p.TimeZone, w.Atlas)},
+	return Post(ctx, w.Sender, mail.Letter{
+		Job: job.ID, To: p.Email, Subject: l.subject, Paragraphs: []string{l.says, circumstances(line, p.TimeZone, w.Atlas)},
 		Action:   mail.Action{Label: l.label, Link: s.cfg.Origin.Link(l.path, config.Secret{})},
 		Footnote: l.otherwise,
 	})

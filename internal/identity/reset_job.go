@@ -107,5 +107,5 @@ func (s *Service) sendLink(ctx context.Context, sender mail.Sender, user id.User
 		return err
 	}
 	l.Action.Link = s.cfg.Origin.Link(l.Action.Link, token)
-	return post(ctx, sender, l)
+	return Post(ctx, sender, l)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,8 +62,8 @@ func (w *RecoveryWorker) Work(ctx context.Context, job *river.Job[RecoveryArgs])
 		return fmt.Errorf("find person: %w", err)
 	}
 	l := s.recoveryLetter(job.Args.Step, row, p)
-	l.To = p.Email
-	return identity.Post(ctx, w.Sender, "job-"+strconv.FormatInt(job.ID, 10), l)
+	l.Job, l.To = job.ID, p.Email
+	return identity.Post(ctx, w.Sender, l)
 }
 
 // reset removes the factors as an operator has asked, now that it is due.

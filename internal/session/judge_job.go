@@ -68,8 +68,8 @@ func (w *HoldWorker) Work(ctx context.Context, job *river.Job[HoldArgs]) error {
 			from += ", which is probably in " + place.Name
 		}
 	}
-	return identity.Post(ctx, w.Sender, fmt.Sprintf("session.hold %s %x", h.ID, mac[:8]), mail.Letter{
-		To: p.Email, Subject: "Your code to sign in to Flint",
+	return identity.Post(ctx, w.Sender, mail.Letter{
+		Job: job.ID, To: p.Email, Subject: "Your code to sign in to Flint",
 		Paragraphs: []string{
 			"Somebody, hopefully you, is signing in to your Flint account with the right password, " + from + ". That is unusual for you, so we ask for more.",
 			"The code is " + code + ". It works for ten minutes, where it was asked for and nowhere else. Nobody from Flint will ever ask you for it.",

@@ -10,6 +10,7 @@ import (
 
 // Letter is what a message says, before it is laid out.
 type Letter struct {
+	Job        int64 // that sends it; see Message.Job
 	To         string
 	Subject    string
 	Paragraphs []string // plain sentences
@@ -41,5 +42,5 @@ func Render(l Letter) (Message, error) {
 	if err := asText.Execute(&t, l); err != nil {
 		return Message{}, fmt.Errorf("lay out a letter as text: %w", err)
 	}
-	return Message{To: l.To, Subject: l.Subject, Text: t.String(), HTML: h.String()}, nil
+	return Message{Job: l.Job, To: l.To, Subject: l.Subject, Text: t.String(), HTML: h.String()}, nil
 }

@@ -15,9 +15,12 @@ package mail
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/mail"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,6 +39,10 @@ var ErrSettings = errors.New("the mail service refuses Flint's settings")
 
 // Message is a mail to one person. Text and HTML say the same.
 type Message struct {
+	// Job is the job that sends it. However often one job sends the same words, it is
+	// one message: it has one Message-ID, by which mailboxes know it again, and one
+	// Idempotency-Key at Resend.
+	Job     int64
 	To      string // a bare address
 	Subject string
 	Text    string
@@ -67,6 +74,15 @@ func (m Message) check() error {
 		return fmt.Errorf("%w: it says nothing", ErrRefused)
 	}
 	return nil
+}
+
+// id names the message: 32 letters and digits.
+func (m Message) id() string {
+	h := sha256.New()
+	for _, part := range []string{strconv.FormatInt(m.Job, 10), m.To, m.Subject, m.Text, m.HTML} {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 func hasControl(s string) bool {

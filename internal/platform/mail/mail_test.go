@@ -53,6 +53,39 @@ func TestALetterArrivesInBothForms(t *testing.T) {
 	}
 }
 
+// TestAMailThatIsSentAgainIsKnownAgain sends what one job says twice, what another
+// job says in the same words, and what the first says in other words.
+func TestAMailThatIsSentAgainIsKnownAgain(t *testing.T) {
+	t.Parallel()
+	inbox := mailtest.New(t)
+	s := sender(t, inbox.URL())
+	named := map[string]string{} // by recipient, who tells them apart here
+	for to, m := range map[string]mail.Message{
+		"first@example.com":  {Job: 7, Subject: "s", Text: "t"},
+		"second@example.com": {Job: 8, Subject: "s", Text: "t"},
+		"third@example.com":  {Job: 7, Subject: "s", Text: "other words"},
+	} {
+		for n := range 2 {
+			m.To = to
+			if err := s.Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			got := inbox.Wait(to, n+1).Header.Get("Message-Id")
+			if named[to] != "" && named[to] != got || !strings.HasSuffix(got, "@flint.example>") {
+				t.Errorf("sent again it is %s, not %s", got, named[to])
+			}
+			named[to] = got
+		}
+	}
+	again := mail.Message{Job: 8, To: "first@example.com", Subject: "s", Text: "t"}
+	if err := s.Send(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	if got := inbox.Wait("first@example.com", 3).Header.Get("Message-Id"); got == named["first@example.com"] {
+		t.Error("two jobs' mails are taken for one")
+	}
+}
+
 func TestNobodyCanSmuggleAHeader(t *testing.T) {
 	t.Parallel()
 	inbox := mailtest.New(t)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,9 +106,9 @@ func (r *resend) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return fmt.Errorf("write a message for Resend: %w", err)
 	}
-	// Of the whole body, so that a key never comes back with other words, which
+	// Of the job and the whole body, so that a key never comes back with other words, which
 	// Resend would refuse.
-	once := sha256.Sum256(body)
+	once := sha256.Sum256(append(strconv.AppendInt(nil, m.Job, 10), body...))
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	answer, err := r.http.Do(ctx, outbound.Request{

@@ -190,7 +190,7 @@ func (s *sender) compose(m Message) (*smtp.Msg, error) {
 	}
 	msg.Subject(m.Subject)
 	msg.SetDate()
-	msg.SetMessageID()
+	msg.SetMessageIDWithValue(m.id() + "@" + s.domain())
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // so that no absence notice answers
 	msg.SetBodyString(smtp.TypeTextPlain, m.Text)
 	if m.HTML != "" {
@@ -199,11 +199,15 @@ func (s *sender) compose(m Message) (*smtp.Msg, error) {
 	return msg, nil
 }
 
+// domain is the sender's; this machine's own name is nobody's business.
+func (s *sender) domain() string {
+	return s.from.Address[strings.LastIndexByte(s.from.Address, '@')+1:]
+}
+
 func (s *sender) client() (*smtp.Client, error) {
-	helo := s.from.Address[strings.LastIndexByte(s.from.Address, '@')+1:] // not this machine's own name
 	options := []smtp.Option{
 		smtp.WithPort(s.server.port), smtp.WithTimeout(s.timeout), smtp.WithTLSPolicy(s.server.policy),
-		smtp.WithHELO(helo), smtp.WithoutNoop(),
+		smtp.WithHELO(s.domain()), smtp.WithoutNoop(),
 	}
 	if s.server.ssl {
 		options = append(options, smtp.WithSSL())
