@@ -23,6 +23,5 @@ func (s *Service) PasswordBreached(ctx context.Context, db postgres.DB, user id.
 // CountMail counts a mail to p that somebody else may have caused. It returns
 // ErrTooMany of package web if too many left of late.
 func (s *Service) CountMail(ctx context.Context, p Person) error {
-	_, err := s.limit(ctx, "mail-recipient", p.Email)
-	return err
+	return s.mayMail(ctx, p.Email)
 }

@@ -71,10 +71,10 @@ func (s *Service) AskEmailChange(ctx context.Context, actor access.Actor, email 
 	}
 	// Both mailboxes are spared: the new one by its address, the old one by whose
 	// it is, since strangers who count against its address mustn't stop its owner.
-	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
+	if err := s.mayMail(ctx, email); err != nil {
 		return err
 	}
-	if _, err := s.limit(ctx, "mail-recipient", "change of "+actor.User.String()); err != nil {
+	if err := s.mayMail(ctx, "change of "+actor.User.String()); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {

@@ -207,19 +207,18 @@ func New(cfg Config, pool *pgxpool.Pool, jobs queue.Inserter, limits *ratelimit.
 	return &Service{cfg: cfg, pool: pool, queue: jobs, limits: limits, hasher: h, common: common, beat: beat, again: make(chan struct{}, 8), admins: admins, traders: traders}, nil
 }
 
-// limit counts one act about an address, known or not, against a policy. The
-// returned func takes the count back where only failures should count.
-func (s *Service) limit(ctx context.Context, policy, email string) (undo func(), err error) {
+// mayMail counts one mail to an address, known or not; to one that gets too many
+// it says when the next may leave.
+func (s *Service) mayMail(ctx context.Context, email string) error {
+	const policy = "mail-recipient"
 	d, err := s.limits.AllowFor(ctx, policy, email)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("count against limit %s: %w", policy, err)
+		return fmt.Errorf("count against limit %s: %w", policy, err)
 	case !d.Allowed:
-		return nil, web.Refuse(d)
-	case d.Undo == nil:
-		return func() {}, nil
+		return web.Refuse(d)
 	}
-	return d.Undo, nil
+	return nil
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

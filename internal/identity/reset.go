@@ -41,7 +41,7 @@ func (s *Service) ask(ctx context.Context, email, verb string, job func(id.User)
 	if err != nil {
 		return err
 	}
-	if _, err := s.limit(ctx, "mail-recipient", email); err != nil {
+	if err := s.mayMail(ctx, email); err != nil {
 		return err
 	}
 	defer s.onTheBeat(ctx)()

@@ -82,14 +82,3 @@ func (c cookies) find(headers []string, name string) (config.Secret, error) {
 	}
 	return config.NewSecret(value), nil
 }
-
-// read is find in what net/http has read.
-func (c cookies) read(found []*http.Cookie) (config.Secret, error) {
-	switch len(found) {
-	case 0:
-		return config.Secret{}, nil
-	case 1:
-		return config.NewSecret(found[0].Value), nil
-	}
-	return config.Secret{}, fault.Because(ErrToken, errors.New("several cookies of one name"))
-}

@@ -87,7 +87,7 @@ func (s *Server) enter(next http.Handler) http.Handler {
 		w := &writer{ResponseWriter: plain, event: event{id: strings.ToLower(rand.Text()), addr: clientAddress(r, s.cfg.TrustedProxies), log: s.cfg.Log, header: plain.Header()}}
 		ev := &w.event
 		ev.ctx = telemetry.WithRequest(context.WithValue(r.Context(), eventKey{}, ev), ev.id, ev.addr)
-		r = r.WithContext(ev.ctx)
+		r = r.WithContext(ev.ctx) //nolint:contextcheck // made of the request's own; the event keeps it for the log line
 		ev.said[0] = ev.id
 		ev.header["X-Request-Id"] = ev.said[:]
 		s.secure(ev.header)

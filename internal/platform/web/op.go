@@ -139,7 +139,7 @@ func (s *Server) mount(op Op, h http.Handler) {
 			return
 		}
 		ev.actor, ev.ctx = actor, access.With(r.Context(), actor)
-		r = r.WithContext(ev.ctx)
+		r = r.WithContext(ev.ctx) //nolint:contextcheck // made of the request's own; the event keeps it for the log line
 		well, err := s.limit(r, op, counted(actor))
 		if err != nil {
 			Problem(w, r, err)
