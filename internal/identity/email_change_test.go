@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"flint/internal/id"
 	"flint/internal/identity"
@@ -40,7 +41,7 @@ func (h *house) workChanges(t *testing.T) string {
 	for _, j := range jobs {
 		which = append(which, j.Mail)
 		w := &identity.EmailChangeWorker{Service: h.Service, Sender: h.mail}
-		if err := w.Work(t.Context(), &river.Job[identity.EmailChangeArgs]{Args: identity.EmailChangeArgs{Change: j.Change, Mail: j.Mail}}); err != nil {
+		if err := w.Work(t.Context(), &river.Job[identity.EmailChangeArgs]{JobRow: &rivertype.JobRow{}, Args: identity.EmailChangeArgs{Change: j.Change, Mail: j.Mail}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"flint/internal/access"
 	"flint/internal/audit"
@@ -147,15 +148,15 @@ func (h *house) work(t *testing.T) []string {
 		kinds = append(kinds, j.Kind)
 		switch j.Kind {
 		case "identity.confirm":
-			err = (&identity.ConfirmWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: j.User}})
+			err = (&identity.ConfirmWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ConfirmArgs]{JobRow: &rivertype.JobRow{}, Args: identity.ConfirmArgs{User: j.User}})
 		case "identity.known_address":
-			err = (&identity.NoticeWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.NoticeArgs]{Args: identity.NoticeArgs{User: j.User}})
+			err = (&identity.NoticeWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.NoticeArgs]{JobRow: &rivertype.JobRow{}, Args: identity.NoticeArgs{User: j.User}})
 		case "identity.reset":
-			err = (&identity.ResetWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ResetArgs]{Args: identity.ResetArgs{User: j.User}})
+			err = (&identity.ResetWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.ResetArgs]{JobRow: &rivertype.JobRow{}, Args: identity.ResetArgs{User: j.User}})
 		case "identity.setup":
-			err = (&identity.SetupWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.SetupArgs]{Args: identity.SetupArgs{User: j.User}})
+			err = (&identity.SetupWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.SetupArgs]{JobRow: &rivertype.JobRow{}, Args: identity.SetupArgs{User: j.User}})
 		case "identity.tell":
-			err = (&identity.TellWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.TellArgs]{Args: identity.TellArgs{Entry: j.Entry}})
+			err = (&identity.TellWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.TellArgs]{JobRow: &rivertype.JobRow{}, Args: identity.TellArgs{Entry: j.Entry}})
 		}
 		if err != nil {
 			t.Fatalf("job %s: %v", j.Kind, err)
@@ -273,7 +274,7 @@ func TestConfirmationTokensAreSingleUseShortLivedAndReplaced(t *testing.T) {
 	first := h.token(t, "ana@example.com", 1)
 	h.web.Check(t, webtest.Scenario{Path: "/api/auth/resend-verification", Body: map[string]string{"email": "Ana@example.com"}, Status: 200})
 	worker := &identity.ConfirmWorker{Service: h.Service, Sender: h.mail}
-	job := &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: ana.ID}}
+	job := &river.Job[identity.ConfirmArgs]{JobRow: &rivertype.JobRow{}, Args: identity.ConfirmArgs{User: ana.ID}}
 	if err := worker.Work(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
@@ -434,7 +435,7 @@ func TestMailWaitsWithoutAServerAndGivesUpOnDeadBoxes(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	ana := h.register(t, "ana@example.com")
-	job := &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: ana.ID}}
+	job := &river.Job[identity.ConfirmArgs]{JobRow: &rivertype.JobRow{}, Args: identity.ConfirmArgs{User: ana.ID}}
 	err := (&identity.ConfirmWorker{Service: h.Service, Sender: mail.Unset{}}).Work(t.Context(), job)
 	if _, ok := errors.AsType[*river.JobSnoozeError](err); !ok {
 		t.Errorf("without a server: %v", err)
@@ -458,7 +459,7 @@ func TestMailWaitsForSettingsAndForAsLongAsItIsAsked(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	ana := h.register(t, "ana@example.com")
-	job := &river.Job[identity.ConfirmArgs]{Args: identity.ConfirmArgs{User: ana.ID}}
+	job := &river.Job[identity.ConfirmArgs]{JobRow: &rivertype.JobRow{}, Args: identity.ConfirmArgs{User: ana.ID}}
 	for err, want := range map[error]time.Duration{
 		fmt.Errorf("%w: 403", mail.ErrSettings): 5 * time.Minute,
 		fmt.Errorf("deliver: %w", &outbound.Error{Class: outbound.RateLimited, RetryAfter: 7 * time.Minute}): 7 * time.Minute,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"flint/internal/access"
 	"flint/internal/id"
@@ -27,7 +28,7 @@ func (h *house) workLinks(t *testing.T) int {
 		t.Fatal(err)
 	}
 	for _, u := range users {
-		err := (&identity.LinkWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.LinkArgs]{Args: identity.LinkArgs{User: u.ID}})
+		err := (&identity.LinkWorker{Service: h.Service, Sender: h.mail}).Work(t.Context(), &river.Job[identity.LinkArgs]{JobRow: &rivertype.JobRow{}, Args: identity.LinkArgs{User: u.ID}})
 		if err != nil {
 			t.Fatal(err)
 		}

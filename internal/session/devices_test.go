@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"flint/internal/access"
 	"flint/internal/geo"
@@ -46,7 +47,7 @@ func (h *house) warnings(t *testing.T) []mailtest.Mail {
 			t.Errorf("the job carries %s and not an id alone", j.Args)
 		}
 		w := &identity.TellWorker{Service: h.people, Sender: sender, Atlas: atlas}
-		if err := w.Work(t.Context(), &river.Job[identity.TellArgs]{Args: identity.TellArgs{Entry: j.Entry}}); err != nil {
+		if err := w.Work(t.Context(), &river.Job[identity.TellArgs]{JobRow: &rivertype.JobRow{}, Args: identity.TellArgs{Entry: j.Entry}}); err != nil {
 			t.Fatal(err)
 		}
 	}

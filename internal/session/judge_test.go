@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"flint/internal/access"
 	"flint/internal/envelope"
@@ -90,7 +91,7 @@ func (h *house) codes(t *testing.T) []mailtest.Mail {
 	}
 	for _, hold := range holds {
 		w := &session.HoldWorker{Service: h.Service, Sender: sender, Atlas: atlas}
-		if err := w.Work(t.Context(), &river.Job[session.HoldArgs]{Args: session.HoldArgs{Hold: hold}}); err != nil {
+		if err := w.Work(t.Context(), &river.Job[session.HoldArgs]{JobRow: &rivertype.JobRow{}, Args: session.HoldArgs{Hold: hold}}); err != nil {
 			t.Fatal(err)
 		}
 	}
