@@ -64,6 +64,15 @@ async function administers(page, demo) {
     assert.deepEqual(await axe(page), [])
     assert.ok(!(await overflows(page)), `an account is wider than ${width}`)
   }
+  await page
+    .getByRole("button", { name: /^Was the owner: Let in/ })
+    .first()
+    .click()
+  const finding = page.getByRole("dialog", { name: "This was the owner?" })
+  await finding.getByLabel("Why").fill("Ticket 12: they told us")
+  assert.deepEqual(await axe(page), [])
+  await finding.getByRole("button", { name: "Was the owner" }).click()
+  await page.getByText("was the owner", { exact: true }).first().waitFor()
   await page.getByRole("button", { name: "Change the plan" }).click()
   const dialog = page.getByRole("dialog", { name: /^Change .* plan$/ })
   await dialog.getByLabel("Plan").selectOption("Premium")

@@ -51,12 +51,17 @@ export type SecurityArea = SecurityEvent["area"]
 export type StaffAccount = Answer<"/api/admin/users">["users"][number]
 export type StaffAccountDetail = Answer<"/api/admin/users/{id}">
 
+/** How a sign-in was judged, with what it was counted from and what staff found out. */
+export type JudgedSignIn = Answer<"/api/admin/users/{id}/risk">["decisions"][number]
+
 /** A name that is like one on a list. */
 export type Screening = Answer<"/api/admin/screenings">["screenings"][number]
 export type Hold = Answer<"/api/admin/users/{id}/holds">["holds"][number]
 
 /** A text that one is asked to accept. */
 export type Document = Answer<"/api/privacy/consents">["documents"][number]
+/** A text to be read, by everybody. */
+export type DocumentText = Answer<"/api/privacy/documents/{document}">
 /** A copy of one's data, being made or made. */
 export type DataCopy = Answer<"/api/privacy/export">["exports"][number]
 /** Whether the account is to be deleted, and what would stay. */

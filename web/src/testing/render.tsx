@@ -39,7 +39,7 @@ export function serve(answers: Record<string, Answer>): {
     const key = `${request.method} ${path}`
     if (!(key in answers)) return new Promise<Response>(() => undefined)
     const given = answers[key]
-    const answer = typeof given === "function" ? given(request) : given
+    const answer = typeof given === "function" ? await given(request) : given
     if (answer instanceof Refusal) {
       return new Response(JSON.stringify({ status: answer.status, ...answer.body }), {
         status: answer.status,
@@ -198,7 +198,7 @@ export function household(over: Record<string, Answer> = {}): Record<string, Ans
   return {
     "GET /api/app": theApp,
     "GET /api/auth/user": theUser,
-    "GET /api/notices": { support: { consent: null }, deletion: null },
+    "GET /api/notices": { support: { consent: null }, deletion: null, documents: [] },
     "GET /api/dashboard": aDashboard(),
     "GET /api/portfolio/history": {
       period: "3M",

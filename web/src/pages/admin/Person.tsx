@@ -46,7 +46,7 @@ function Account() {
             <Who account={data} />
             <Holds user={data.id} />
           </div>
-          <Judged decisions={data.decisions ?? []} />
+          <Judged user={data.id} />
         </div>
       ) : (
         <Card flush>

@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react"
 import userEvent from "@testing-library/user-event"
 import { describe, expect, it } from "vitest"
-import type { Screening, StaffAccountDetail } from "../../api/types"
+import type { JudgedSignIn, Screening, StaffAccountDetail } from "../../api/types"
 import { household, Refusal, renderAt, serve, theUser } from "../../testing/render"
 import { score } from "./Screening"
 
@@ -20,20 +20,30 @@ const bob: StaffAccountDetail = {
   createdAt: "2026-01-05T10:00:00Z",
   bannedAt: null,
   sessions: 2,
-  decisions: [
-    {
-      id: "r1",
-      at: new Date().toISOString(),
-      action: "password",
-      outcome: "block",
-      score: 95,
-      place: { country: "BR", name: "Brazil" },
-      device: "Chrome on Windows",
-      address: "192.0.2.9",
-      begun: false,
-      reasons: [{ signal: "new_country", weight: 40, says: "From a country never seen before." }],
-    },
-  ],
+  decisions: [],
+}
+
+const refused: JudgedSignIn = {
+  id: "r1",
+  at: "2026-11-20T10:00:00Z",
+  action: "password",
+  outcome: "block",
+  score: 95,
+  place: { country: "BR", name: "Brazil" },
+  device: "Chrome on Windows",
+  address: "192.0.2.9",
+  begun: false,
+  reasons: [{ signal: "new_country", weight: 40, says: "From a country never seen before." }],
+  enforced: true,
+  network: "AS64496",
+  inputs: {
+    deviceKnown: false,
+    failures: { AccountHour: 3, AccountDay: 0 },
+    last: "2026-11-19T10:00:00Z US",
+    moon: {},
+  },
+  verdict: null,
+  reviewedAt: null,
 }
 
 function staff(over: Record<string, unknown> = {}) {
@@ -43,6 +53,7 @@ function staff(over: Record<string, unknown> = {}) {
       "GET /api/admin/users": { users: [bob], nextCursor: null },
       [`GET /api/admin/users/${id}`]: bob,
       [`GET /api/admin/users/${id}/holds`]: { holds: [] },
+      [`GET /api/admin/users/${id}/risk`]: { decisions: [refused], nextCursor: null },
       ...over,
     }),
   )
@@ -97,6 +108,72 @@ describe("somebody's account", () => {
     const list = await screen.findByRole("list", { name: "How sign-ins were judged" })
     expect(list).toHaveTextContent("Refused score 95")
     expect(list).toHaveTextContent("From a country never seen before. (+40)")
+    const from = within(list)
+      .getByText(/^What it was counted from/)
+      .closest("details")
+    expect(from).toHaveTextContent("NetworkAS64496")
+    expect(from).toHaveTextContent("Known deviceno")
+    expect(from).toHaveTextContent("Wrong tries3 for this account in an hour")
+    expect(from).toHaveTextContent(/Sign-in before.*Nov 19.*, US/)
+    expect(from).toHaveTextContent("moonnone")
+  })
+  it("shows earlier sign-ins page by page, and says when there is none", async () => {
+    const { calls } = staff({
+      [`GET /api/admin/users/${id}/risk`]: (r: Request) =>
+        r.url.includes("cursor=r1")
+          ? { decisions: [{ ...refused, id: "r2", outcome: "allow", enforced: false }], nextCursor: null }
+          : { decisions: [refused], nextCursor: "r1" },
+    })
+    const { unmount } = renderAt(`/admin/people/${id}`)
+    await userEvent.click(await screen.findByRole("button", { name: "Show earlier" }))
+    expect(await screen.findByText("only watched")).toBeInTheDocument()
+    expect(screen.queryByRole("button", { name: "Show earlier" })).toBeNull()
+    expect(calls.filter((c) => c.path.endsWith("/risk"))).toHaveLength(2)
+    unmount()
+    staff({ [`GET /api/admin/users/${id}/risk`]: { decisions: [], nextCursor: null } })
+    renderAt(`/admin/people/${id}`)
+    expect(await screen.findByText("No sign-ins")).toBeInTheDocument()
+  })
+  it("says alone that its sign-ins couldn't be read", async () => {
+    const broken = new Refusal(500, { code: "internal", detail: "Something broke." })
+    staff({ [`GET /api/admin/users/${id}/risk`]: broken })
+    renderAt(`/admin/people/${id}`)
+    expect(await screen.findByText("We couldn’t load how sign-ins were judged.")).toBeInTheDocument()
+    expect(screen.getByText("bob@example.com")).toBeInTheDocument()
+  })
+  it("is told who a judged sign-in was: a thief ends every session, after a question", async () => {
+    let verdict: "owner" | "thief" | null = null
+    const { calls } = staff({
+      [`GET /api/admin/users/${id}/risk`]: () => ({
+        decisions: [{ ...refused, verdict, reviewedAt: verdict && "2026-11-21T10:00:00Z" }],
+        nextCursor: null,
+      }),
+      [`POST /api/admin/users/${id}/risk/r1/review`]: async (r: Request) => {
+        verdict = (await r.clone().json()).verdict
+        return { ended: verdict === "thief" ? 2 : 0 }
+      },
+    })
+    renderAt(`/admin/people/${id}`)
+    await userEvent.click(await screen.findByRole("button", { name: /^Was the owner: Refused, / }))
+    const mild = await screen.findByRole("dialog", { name: "This was the owner?" })
+    await userEvent.type(within(mild).getByLabelText("Why"), "They called from Brazil")
+    await userEvent.click(within(mild).getByRole("button", { name: "Was the owner" }))
+    expect(await screen.findByText("was the owner")).toBeInTheDocument()
+    expect(screen.getByText(/^Looked at/)).toBeInTheDocument()
+    expect(screen.queryByRole("button", { name: /^Was the owner:/ })).toBeNull()
+
+    await userEvent.click(screen.getByRole("button", { name: /^Was a thief: Refused, / }))
+    const hard = await screen.findByRole("dialog", { name: "This was a thief?" })
+    expect(hard).toHaveTextContent("Every session of theirs ends")
+    expect(calls.filter((c) => c.method === "POST")).toHaveLength(1)
+    await userEvent.type(within(hard).getByLabelText("Why"), "Ticket 9: it wasn't them")
+    await userEvent.click(within(hard).getByRole("button", { name: "Was a thief: end every session" }))
+    expect(await screen.findByText("was a thief")).toBeInTheDocument()
+    expect((await screen.findAllByText(/2 sessions were ended/)).length).toBeGreaterThan(0)
+    expect(calls.filter((c) => c.method === "POST").map((c) => JSON.parse(c.body))).toEqual([
+      { verdict: "owner", reason: "They called from Brazil" },
+      { verdict: "thief", reason: "Ticket 9: it wasn't them" },
+    ])
   })
   it("is closed for a reason on one line, after one proof for all that needs it", async () => {
     let proven = false

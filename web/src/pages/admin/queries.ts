@@ -30,6 +30,22 @@ export const holds = (guard: Guard, id: string) =>
     ...once,
   })
 
+export const judged = (guard: Guard, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ["admin", "judged", id],
+    initialPageParam: "",
+    queryFn: ({ pageParam }) =>
+      guard(() =>
+        ask(
+          api.GET("/api/admin/users/{id}/risk", {
+            params: { path: { id }, query: { limit: 20, ...(pageParam ? { cursor: pageParam } : {}) } },
+          }),
+        ),
+      ),
+    getNextPageParam: (page) => page.nextCursor || undefined,
+    ...once,
+  })
+
 export const screenings = (guard: Guard, state: "open" | "all") =>
   infiniteQueryOptions({
     queryKey: ["admin", "screenings", state],

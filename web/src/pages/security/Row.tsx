@@ -1,3 +1,4 @@
+import { clsx } from "clsx"
 import type { ReactNode } from "react"
 
 /** One way of signing in: what it is, how it stands, what can be done. */
@@ -6,14 +7,22 @@ export function Row({
   title,
   children,
   action,
+  tall = false,
 }: {
   icon: ReactNode
   title: ReactNode
   children: ReactNode
   action?: ReactNode
+  /** Says much: the icon stands beside its first line. */
+  tall?: boolean
 }) {
   return (
-    <li className="flex flex-wrap items-center gap-x-3 gap-y-2 border-t border-line px-5 py-3.5 first:border-t-0 max-sm:px-4">
+    <li
+      className={clsx(
+        "flex flex-wrap gap-x-3 gap-y-2 border-t border-line px-5 py-3.5 first:border-t-0 max-sm:px-4",
+        tall ? "items-start" : "items-center",
+      )}
+    >
       <span
         aria-hidden="true"
         className="inline-flex size-9 shrink-0 items-center justify-center rounded-lg bg-sunken text-ink-2 [&_svg]:size-[18px]"
