@@ -33,6 +33,11 @@ export default function Transactions() {
   const open = rows.find((t) => t.id === openId)
   const filtered = Object.values(search).some(Boolean)
   const shown = openId && !open ? undefined : open
+  // A search opens so many rows for one answer, and an answer may have found nothing: people say
+  // whether to look further back, instead of seven years being opened for a word mistyped.
+  const dry =
+    list.hasNextPage && !list.isPlaceholderData && list.data?.pages.at(-1)?.transactions.length === 0
+  const further = () => void (!list.isFetchingNextPage && list.fetchNextPage())
   return (
     <>
       <PageHead title="Transactions">
@@ -42,23 +47,32 @@ export default function Transactions() {
         </a>
       </PageHead>
       <Filters search={search} />
-      <Totals page={list.data?.pages[0]} />
+      <Totals page={list.data?.pages[0]} searching={list.hasNextPage && Boolean(search.q)} />
       <Card flush className={clsx(list.isPlaceholderData && "opacity-60 transition-opacity")}>
         {list.error && !list.data ? (
           <Failed what="your transactions" error={list.error} retry={() => void list.refetch()} />
         ) : !list.data ? (
           <RowSkeletons rows={10} what="your transactions" />
         ) : rows.length === 0 ? (
-          <Nothing filtered={filtered} q={search.q} />
+          dry ? (
+            <NothingYet busy={list.isFetchingNextPage} further={further} />
+          ) : (
+            <Nothing filtered={filtered} q={search.q} />
+          )
         ) : (
           <Rows
             rows={rows}
             onOpen={setOpenId}
-            more={
-              list.hasNextPage ? () => void (!list.isFetchingNextPage && list.fetchNextPage()) : undefined
-            }
+            more={list.hasNextPage && !dry ? further : undefined}
             openId={openId}
           />
+        )}
+        {dry && rows.length > 0 && !list.isFetchNextPageError && (
+          <div className="flex justify-center p-3">
+            <Button look="quiet" busy={list.isFetchingNextPage} onClick={further}>
+              Search further back
+            </Button>
+          </div>
         )}
         {list.isFetchNextPageError && (
           <div className="flex justify-center p-3">
@@ -70,6 +84,23 @@ export default function Transactions() {
       </Card>
       <TransactionDrawer transaction={shown} onClose={() => setOpenId(undefined)} />
     </>
+  )
+}
+
+/** The newest rows have nothing of it; there are older ones. */
+function NothingYet({ busy, further }: { busy: boolean; further: () => void }) {
+  return (
+    <Empty
+      icon={<SearchX />}
+      title="Nothing found yet"
+      action={
+        <Button look="primary" busy={busy} onClick={further}>
+          Search further back
+        </Button>
+      }
+    >
+      The newest transactions were searched. There are older ones.
+    </Empty>
   )
 }
 
@@ -223,11 +254,11 @@ function spanOf(s: TransactionSearch): string {
   return ["30", "90", "365"].find((d) => s.from === addDays(today(), -Number(d)) && !s.to) ?? "custom"
 }
 
-function Totals({ page }: { page: TransactionPage | undefined }) {
+function Totals({ page, searching }: { page: TransactionPage | undefined; searching: boolean }) {
   const totals = page?.totals
   return (
     <dl className="mb-3 flex min-h-6 flex-wrap gap-x-6 gap-y-1 text-sm" aria-live="polite">
-      {page && !totals && (page.transactions ?? []).length > 0 && (
+      {page && !totals && !searching && (page.transactions ?? []).length > 0 && (
         <div className="text-ink-3">
           <dt className="sr-only">Totals</dt>
           <dd>In several currencies. Choose an account to see totals.</dd>

@@ -270,6 +270,35 @@ describe("transactions", () => {
     await userEvent.click(screen.getByRole("button", { name: "Clear the filters" }))
     await waitFor(() => expect(router.state.location.search).toEqual({}))
   })
+  it("goes on with a search that has found nothing yet, when one wants to", async () => {
+    const asked: string[] = []
+    const pages: Record<string, unknown> = {
+      "": { transactions: [], nextCursor: "c1" },
+      c1: { transactions: [aTransaction({ description: "ZEBRA", merchant: "Zebra" })], nextCursor: "c2" },
+      c2: { transactions: [], nextCursor: "c3" },
+      c3: { transactions: [], nextCursor: null },
+    }
+    serve(
+      household({
+        "GET /api/transactions": (r: Request) => {
+          const cursor = new URL(r.url).searchParams.get("cursor") ?? ""
+          asked.push(cursor)
+          return pages[cursor]
+        },
+      }),
+    )
+    renderAt("/transactions?q=zebra")
+    expect(await screen.findByText("Nothing found yet")).toBeInTheDocument()
+    expect(screen.queryByText("No results for “zebra”")).toBeNull()
+    expect(asked).toEqual([""])
+    await userEvent.click(screen.getByRole("button", { name: "Search further back" }))
+    expect(await screen.findByRole("list", { name: "Transactions" })).toBeInTheDocument()
+    expect(screen.queryByText(/several currencies/)).toBeNull()
+    // What was found doesn't fill the window, so it went on by itself, until it found nothing.
+    await userEvent.click(await screen.findByRole("button", { name: "Search further back" }))
+    await waitFor(() => expect(screen.queryByRole("button", { name: "Search further back" })).toBeNull())
+    expect(asked).toEqual(["", "c1", "c2", "c3"])
+  })
   it("says what failed", async () => {
     serve(household({ "GET /api/transactions": down }))
     renderAt("/transactions")

@@ -29,11 +29,15 @@ export function Decisions() {
         </Empty>
       ) : (
         <>
-          <ul aria-label="Why we asked">
-            {list.map((d) => (
-              <One key={d.id} decision={d} />
-            ))}
-          </ul>
+          {list.length === 0 ? (
+            <p className="px-5 py-4 text-ink-2 max-sm:px-4">Nothing stood out among the latest sign-ins.</p>
+          ) : (
+            <ul aria-label="Why we asked">
+              {list.map((d) => (
+                <One key={d.id} decision={d} />
+              ))}
+            </ul>
+          )}
           {hasNextPage && (
             <div className="flex justify-center border-t border-line p-3">
               <Button look="quiet" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>

@@ -235,6 +235,12 @@ describe("why we asked", () => {
     expect(list).toHaveTextContent("Brazil")
     expect(list).not.toHaveTextContent("Let in")
   })
+  it("offers earlier ones where nothing stood out of late", async () => {
+    secure({ decisions: { decisions: [], nextCursor: "r9" } })
+    renderAt("/settings/security")
+    expect(await screen.findByText("Nothing stood out among the latest sign-ins.")).toBeInTheDocument()
+    expect(screen.queryByText("Nothing stood out")).toBeNull()
+  })
 })
 
 describe("API keys", () => {
