@@ -8,7 +8,7 @@ const api = process.env.FLINT_ORIGIN ?? "http://localhost:8080"
 
 // The paths that auth.html answers; the Go server has the same list.
 const authPaths =
-  /^\/(signin|signup|verify|forgot|reset|setup-password|verify-email-change|undo-email-change|stop-recovery|finish-recovery)(\/|\?|$)/
+  /^\/(signin|signup|verify|forgot|reset|setup-password|verify-email-change|undo-email-change|stop-recovery|finish-recovery|undo-deletion|legal)(\/|\?|$)/
 
 /** Serves the right document per path while developing, as the Go server does in the product. */
 function documents(): Plugin {

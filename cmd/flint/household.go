@@ -97,7 +97,13 @@ func (h *household) register(ctx context.Context, password string) error {
 	if err != nil {
 		return err
 	}
-	person := map[string]any{"firstName": ownerName, "email": ownerEmail, "password": password, "proof": proof}
+	var terms struct {
+		Version string `json:"version"`
+	}
+	if err := h.flint.get(ctx, "/api/privacy/documents/terms", &terms); err != nil {
+		return err
+	}
+	person := map[string]any{"firstName": ownerName, "email": ownerEmail, "password": password, "proof": proof, "acceptedTerms": terms.Version}
 	if err := h.flint.post(ctx, "/api/auth/public-register", person, nil); err != nil {
 		return err
 	}

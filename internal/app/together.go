@@ -35,8 +35,9 @@ type safety struct {
 // notices is what every page says above itself.
 type notices struct {
 	Body struct {
-		Support  admin.Leave         `json:"support" doc:"As GET /api/support/consent"`
-		Deletion *compliance.Leaving `json:"deletion" doc:"As GET /api/privacy/deletion; null: the account stays"`
+		Support   admin.Leave          `json:"support" doc:"As GET /api/support/consent"`
+		Deletion  *compliance.Leaving  `json:"deletion" doc:"As GET /api/privacy/deletion; null: the account stays"`
+		Documents []compliance.Awaited `json:"documents" doc:"The required texts that you have yet to accept, in the versions in force"`
 	}
 }
 
@@ -49,14 +50,17 @@ func (a *App) mountTogether(s *web.Server, log *audit.Log) {
 	}, func(ctx context.Context, in *session.Caller) (*safety, error) { return a.safety(ctx, log, *in) })
 	web.Handle(s, web.Op{
 		Method: "GET", Path: "/api/notices", Summary: "Say what concerns you on every page", Tag: "app",
-		Description: "Whether support may look, or looks, and whether the account is to be deleted.",
+		Description: "Whether support may look, or looks, whether the account is to be deleted, and which texts wait to be accepted.",
 		Needs:       access.SignedIn, Limit: "data",
 	}, func(ctx context.Context, _ *struct{}) (out *notices, err error) {
 		out, actor := &notices{}, access.From(ctx)
 		if out.Body.Support, err = a.staff.Leave(ctx, actor); err != nil {
 			return nil, err
 		}
-		out.Body.Deletion, err = a.Privacy.Leaving(ctx, actor)
+		if out.Body.Deletion, err = a.Privacy.Leaving(ctx, actor); err != nil {
+			return nil, err
+		}
+		out.Body.Documents, err = a.Privacy.Awaited(ctx, actor)
 		return out, err
 	})
 }

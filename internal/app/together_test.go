@@ -46,6 +46,13 @@ func TestOneReadAnswersAsManyDo(t *testing.T) {
 	if said := text(t, parts("/api/notices")); !strings.Contains(said, `"consent":{"createdAt"`) || !strings.Contains(said, `"deletion":null`) {
 		t.Errorf("notices: %s", said)
 	}
+	for _, open := range []string{"terms", "privacy", "general"} {
+		ann.awaits(open, true)
+		version := struct{ Version string }{}
+		ann.must("GET", "/api/privacy/documents/"+open, nil).json(t, &version)
+		ann.must("POST", "/api/privacy/consents", map[string]string{"document": open, "version": version.Version})
+		ann.awaits(open, false)
+	}
 	ann.must("POST", "/api/privacy/deletion", nil)
 	if said := text(t, parts("/api/notices")); !strings.Contains(said, `"begun":false`) {
 		t.Errorf("notices of a deletion: %s", said)
@@ -100,5 +107,24 @@ func TestTheSecurityPageFitsTheFreePlan(t *testing.T) {
 	}
 	if n != 9 {
 		t.Errorf("%d answers", n)
+	}
+}
+
+// awaits checks whether the notices name a text that p has yet to accept.
+func (p *person) awaits(document string, want bool) {
+	p.house.t.Helper()
+	var said struct {
+		Documents []struct {
+			Document, Title string
+			Changed         bool
+		}
+	}
+	p.must("GET", "/api/notices", nil).json(p.house.t, &said)
+	got := false
+	for _, d := range said.Documents {
+		got = got || d.Document == document && d.Title != "" && !d.Changed
+	}
+	if got != want || said.Documents == nil {
+		p.house.t.Errorf("%s waits: %t, want %t, in %+v", document, got, want, said.Documents)
 	}
 }

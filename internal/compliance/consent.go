@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,6 +58,26 @@ func (s *Service) Consents(ctx context.Context, actor access.Actor) ([]Asked, er
 	return list, nil
 }
 
+// Awaited is a text that Flint can't be used without, of which somebody hasn't
+// accepted the present version.
+type Awaited struct {
+	Document string `json:"document" enum:"terms,privacy,general,trading,connect,data"`
+	Title    string `json:"title"`
+	Changed  bool   `json:"changed" doc:"An earlier version was accepted"`
+}
+
+// Awaited lists what actor has yet to accept.
+func (s *Service) Awaited(ctx context.Context, actor access.Actor) ([]Awaited, error) {
+	texts, err := s.Consents(ctx, actor)
+	list := []Awaited{}
+	for _, t := range texts {
+		if t.Required && t.AcceptedVersion != t.Version {
+			list = append(list, Awaited{t.Name, t.Title, t.AcceptedAt != nil})
+		}
+	}
+	return list, err
+}
+
 // Accept records that actor accepts the present version of a text. Once more is
 // the first time. ErrNotCurrent: it is another version.
 func (s *Service) Accept(ctx context.Context, actor access.Actor, name, version string) (Asked, error) {
@@ -98,11 +119,13 @@ func Accepted(ctx context.Context, db postgres.DB, user id.User, name string) (b
 	return hasAccepted(ctx, db, user, d.Name, d.Version)
 }
 
-// AcceptArgs asks for it to be recorded that a newcomer accepted the terms.
+// AcceptArgs asks for it to be recorded that a newcomer accepted the terms, and
+// with them the other texts that the form names, in the versions of that moment.
 type AcceptArgs struct {
-	User    id.User `json:"user"`
-	Version string  `json:"version"`
-	Request string  `json:"request"`
+	User    id.User           `json:"user"`
+	Version string            `json:"version"`
+	Others  map[string]string `json:"others,omitempty"` // versions by name
+	Request string            `json:"request"`
 }
 
 // Kind names the job.
@@ -116,14 +139,21 @@ func (AcceptArgs) InsertOpts() river.InsertOpts {
 	return o
 }
 
-// Joined records by a job of tx that a newcomer accepted a version of the terms;
-// an empty one: they weren't asked. With the zero user it does the same work, and
+// Joined records by a job of tx that a newcomer accepted a version of the terms,
+// and with it every other text that is required, as it is in force; an empty one:
+// they weren't asked. With the zero user it does the same work, and
 // nothing comes of it: registering tells nobody whether an address is known.
 func (s *Service) Joined(ctx context.Context, tx pgx.Tx, user id.User, terms string) error {
 	if terms == "" {
 		return nil
 	}
-	if _, err := s.cfg.Jobs.InsertTx(ctx, tx, AcceptArgs{User: user, Version: terms, Request: telemetry.RequestID(ctx)}, nil); err != nil {
+	others := map[string]string{}
+	for _, d := range Current() {
+		if d.Required && d.Name != "terms" {
+			others[d.Name] = d.Version
+		}
+	}
+	if _, err := s.cfg.Jobs.InsertTx(ctx, tx, AcceptArgs{User: user, Version: terms, Others: others, Request: telemetry.RequestID(ctx)}, nil); err != nil {
 		return fmt.Errorf("queue an acceptance: %w", err)
 	}
 	return nil
@@ -147,12 +177,18 @@ func (w *AcceptWorker) Work(ctx context.Context, job *river.Job[AcceptArgs]) err
 	} else if err != nil {
 		return fmt.Errorf("find person: %w", err)
 	}
-	d, err := documentOf("terms", a.Version)
-	if err != nil {
-		return err
+	texts := map[string]string{"terms": a.Version}
+	maps.Copy(texts, a.Others)
+	for name, version := range texts {
+		d, err := documentOf(name, version)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Service.accept(ctx, access.Actor{User: a.User}, d, "registration", a.Request); err != nil {
+			return err
+		}
 	}
-	_, err = w.Service.accept(ctx, access.Actor{User: a.User}, d, "registration", a.Request)
-	return err
+	return nil
 }
 
 func insertAcceptance(ctx context.Context, tx pgx.Tx, owner id.User, a Acceptance, digest []byte, occasion, request string) (int64, error) {

@@ -53,7 +53,7 @@ type registerIn struct {
 		LastName  string `json:"lastName,omitempty" maxLength:"200"`
 		Email     string `json:"email" minLength:"3" maxLength:"1000"`
 		Password  string `json:"password" minLength:"1" maxLength:"1024" doc:"8 to 256 characters of any kind, compared exactly"`
-		Terms     string `json:"acceptedTerms,omitempty" maxLength:"40" doc:"The version of the terms that the form showed; without one they are asked for later"`
+		Terms     string `json:"acceptedTerms,omitempty" maxLength:"40" doc:"The version of the terms that the form showed. The form names the other required texts too: they are accepted with it, as they are in force. Without one they are asked for later"`
 	}
 }
 

@@ -40,7 +40,8 @@ export async function settled(page) {
 
 /** Goes to a page as its links do: within the document, except into and out of /connect. */
 export async function go(page, url, path) {
-  const loads = (p) => /^\/(connect|signin|signin\/mail|signup|forgot|reset|undo-email-change)(\?|$)/.test(p)
+  const loads = (p) =>
+    /^\/(connect|signin|signin\/mail|signup|forgot|reset|undo-email-change|legal\/\w+)(\?|$)/.test(p)
   const here = new URL(page.url())
   if (here.origin !== url || loads(path) || loads(here.pathname)) await page.goto(url + path)
   else {
@@ -74,6 +75,7 @@ export async function everyPageLooksRight(browser, demo) {
       "/forgot",
       "/reset",
       "/undo-email-change",
+      "/legal/privacy",
     ]) {
       await go(page, demo.url, path)
       for (const width of widths) {

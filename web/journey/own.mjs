@@ -2,13 +2,14 @@
 // entry of the log, take a copy away, and end the account, or not.
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
-import { axe } from "./browser.mjs"
+import { axe, overflows } from "./browser.mjs"
 import { first, privacyPage, register, securityPage, signInByMail, signInWith, withTwo } from "./parts.mjs"
 
 /** @param {import("playwright-core").Browser} browser @param {import("./flint.mjs").Demo} demo */
 export function owning(browser, demo) {
   const email = `owner-${Date.now()}@example.com`
   return withTwo(browser, demo, async (laptop, phone) => {
+    await readsTheTerms(phone.page, demo)
     const forms = [laptop, phone].map(({ page }) => watch(page))
     await register(laptop.page, demo, email)
     await refusesPrograms(demo, email)
@@ -24,6 +25,21 @@ export function owning(browser, demo) {
     await accepts(phone.page)
     await endsAndStays(laptop.page, phone.page, demo)
   })
+}
+
+/** Signed out, as the form's links lead there. */
+async function readsTheTerms(page, demo) {
+  await page.goto(`${demo.url}/signup`)
+  const [text] = await Promise.all([
+    page.context().waitForEvent("page"),
+    page.getByRole("link", { name: /^terms of use/ }).click(),
+  ])
+  await text.getByRole("heading", { name: "What you may expect", level: 2 }).waitFor()
+  assert.deepEqual(await axe(text), [])
+  assert.ok(!(await overflows(text)), "the terms are wider than a phone")
+  await text.getByRole("link", { name: "Privacy notice" }).click()
+  await text.getByRole("heading", { name: "Privacy notice", level: 1 }).waitFor()
+  await text.close()
 }
 
 /** Counts the proofs that a page works for, and notes what became of its forms. */
@@ -85,15 +101,20 @@ async function takesACopy(page, demo) {
     assert.ok(names.includes(name), `the copy has no ${name}: ${names}`)
 }
 
-/** Reads the terms, and accepts them. */
+/** Who signed up accepted what is required, and is asked for nothing; another text is read and accepted. */
 async function accepts(page) {
   const texts = page.getByRole("list", { name: "What I agreed to" })
-  await texts.getByRole("button", { name: "Read and accept Terms of use" }).click()
-  const dialog = page.getByRole("dialog", { name: "Terms of use" })
-  await dialog.getByRole("heading", { name: "What you may expect" }).waitFor()
+  const accepted = texts.getByText("accepted", { exact: true })
+  for (const title of ["Terms of use", "Privacy notice", "What Flint is not"])
+    await texts.getByRole("button", { name: `Read ${title}`, exact: true }).waitFor()
+  assert.equal(await accepted.count(), 3)
+  assert.equal(await page.getByRole("link", { name: "Read and accept" }).count(), 0)
+  await texts.getByRole("button", { name: "Read and accept About orders" }).click()
+  const dialog = page.getByRole("dialog", { name: "About orders" })
+  await dialog.getByRole("button", { name: "Accept" }).click({ trial: true })
   assert.deepEqual(await axe(page), [])
   await dialog.getByRole("button", { name: "Accept" }).click()
-  await texts.getByText("accepted", { exact: true }).waitFor()
+  await texts.getByRole("button", { name: "Read About orders", exact: true }).waitFor()
 }
 
 /** The names of a zip's files, by its directory at the end. @param {Buffer} zip */

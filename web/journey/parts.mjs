@@ -29,6 +29,7 @@ export async function mailed(demo, to, path) {
 
 export async function register(page, demo, email) {
   await page.goto(`${demo.url}/signup`)
+  await page.getByText(/^By creating an account you accept/).waitFor()
   await page.getByLabel("First name").fill("Kim")
   await page.getByLabel("E-mail").fill(email)
   await page.getByLabel("Password").fill(first)

@@ -213,7 +213,7 @@ func writePage(w http.ResponseWriter, r *http.Request, policy, nonce string, bod
 // signing reports whether p is a page for people who aren't signed in.
 func signing(p string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
-	return slices.Contains([]string{"signin", "signup", "verify", "forgot", "reset", "setup-password", "verify-email-change", "undo-email-change", "stop-recovery", "finish-recovery", "undo-deletion"}, first)
+	return slices.Contains([]string{"signin", "signup", "verify", "forgot", "reset", "setup-password", "verify-email-change", "undo-email-change", "stop-recovery", "finish-recovery", "undo-deletion", "legal"}, first)
 }
 
 func (f *file) serve(w http.ResponseWriter, r *http.Request) {

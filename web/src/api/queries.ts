@@ -55,7 +55,7 @@ export const user = queryOptions({
   staleTime: 300_000,
 })
 
-/** What concerns one on every page: whether support may look, and does; whether the account is to go. */
+/** What concerns one on every page: whether support may look, and does; whether the account is to go; what waits to be accepted. */
 export const notices = queryOptions({
   queryKey: ["notices"],
   queryFn: ({ signal }) => ask(api.GET("/api/notices", { signal })),

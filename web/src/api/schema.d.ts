@@ -1455,7 +1455,7 @@ export interface paths {
         };
         /**
          * Say what concerns you on every page
-         * @description Whether support may look, or looks, and whether the account is to be deleted.
+         * @description Whether support may look, or looks, whether the account is to be deleted, and which texts wait to be accepted.
          */
         get: operations["get-notices"];
         put?: never;
@@ -2282,6 +2282,13 @@ export interface components {
             /** @description Six digits, from the mail */
             code: string;
         };
+        Awaited: {
+            /** @description An earlier version was accepted */
+            changed: boolean;
+            /** @enum {string} */
+            document: "terms" | "privacy" | "general" | "trading" | "connect" | "data";
+            title: string;
+        };
         Because: {
             /** @description For people */
             says: string;
@@ -2859,6 +2866,8 @@ export interface components {
         NoticesBody: {
             /** @description As GET /api/privacy/deletion; null: the account stays */
             deletion: components["schemas"]["Leaving"] | null;
+            /** @description The required texts that you have yet to accept, in the versions in force */
+            documents: components["schemas"]["Awaited"][];
             /** @description As GET /api/support/consent */
             support: components["schemas"]["Leave"];
         };
@@ -3143,7 +3152,7 @@ export interface components {
             success: boolean;
         };
         RegisterInBody: {
-            /** @description The version of the terms that the form showed; without one they are asked for later */
+            /** @description The version of the terms that the form showed. The form names the other required texts too: they are accepted with it, as they are in force. Without one they are asked for later */
             acceptedTerms?: string;
             email: string;
             firstName: string;

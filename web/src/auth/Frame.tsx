@@ -13,20 +13,26 @@ export function useApp(): AppInfo | undefined {
   return app
 }
 
+export function Brand() {
+  return (
+    <a href="/" className="inline-flex items-center gap-2.5" aria-label="Flint">
+      <svg viewBox="0 0 32 32" className="size-8" aria-hidden="true">
+        <rect width="32" height="32" rx="9" fill="var(--accent-fill)" />
+        <path d="M10 24V8h12v4h-7.5v3.2H21V19h-6.5v5z" fill="#fff" />
+        <circle cx="22.6" cy="23" r="1.9" fill="#ffd166" />
+      </svg>
+      <span className="text-lg font-semibold tracking-tight">Flint</span>
+    </a>
+  )
+}
+
 export function Frame({ children }: { children: ReactNode }) {
   const app = useApp()
   return (
     <div className="grid min-h-dvh lg:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
       <div className="flex flex-col px-6 py-8 sm:px-10">
         <header>
-          <a href="/" className="inline-flex items-center gap-2.5" aria-label="Flint">
-            <svg viewBox="0 0 32 32" className="size-8" aria-hidden="true">
-              <rect width="32" height="32" rx="9" fill="var(--accent-fill)" />
-              <path d="M10 24V8h12v4h-7.5v3.2H21V19h-6.5v5z" fill="#fff" />
-              <circle cx="22.6" cy="23" r="1.9" fill="#ffd166" />
-            </svg>
-            <span className="text-lg font-semibold tracking-tight">Flint</span>
-          </a>
+          <Brand />
         </header>
         <main className="mx-auto flex w-full max-w-sm flex-1 flex-col justify-center py-10">{children}</main>
         {app?.demo && (

@@ -7,24 +7,29 @@ import { Checkpoint } from "./Checkpoint"
 import { Heading, useApp } from "./Frame"
 import { NewPassword } from "./NewPassword"
 import { FormProblem, Notice } from "./Notice"
+import { useTerms } from "./terms"
 import { useSubmit } from "./useSubmit"
 
 export default function SignUp() {
   const [email, setEmail] = useState("")
   const [words, setWords] = useState<string[]>([]) // what a password mustn't be made of
+  const withTerms = useTerms()
   const { busy, error, answer, onSubmit, check } = useSubmit(
     ({ firstName = "", lastName = "", email = "", password = "" }, extra) => {
       setEmail(email.trim())
-      return ask(
-        api.POST("/api/auth/public-register", {
-          body: {
-            ...extra,
-            firstName: firstName.trim(),
-            lastName: lastName.trim(),
-            email: email.trim(),
-            password,
-          },
-        }),
+      return withTerms((acceptedTerms) =>
+        ask(
+          api.POST("/api/auth/public-register", {
+            body: {
+              ...extra,
+              firstName: firstName.trim(),
+              lastName: lastName.trim(),
+              email: email.trim(),
+              password,
+              acceptedTerms,
+            },
+          }),
+        ),
       )
     },
     "register",
@@ -73,11 +78,25 @@ export default function SignUp() {
           error={error?.field("email")}
         />
         <NewPassword label="Password" words={words} error={error?.field("password")} />
+        <p className="text-sm text-ink-2">
+          By creating an account you accept the <Text name="terms">terms of use</Text> and the{" "}
+          <Text name="privacy">privacy notice</Text>, and know <Text name="general">what Flint is not</Text>.
+        </p>
         <Button look="primary" size="lg" type="submit" className="w-full" busy={busy}>
           Create account
         </Button>
       </form>
     </>
+  )
+}
+
+/** Leads to one of our texts, beside the form and what is typed into it. */
+function Text({ name, children }: { name: string; children: string }) {
+  return (
+    <a href={`/legal/${name}`} target="_blank" rel="noopener" className="prose-link">
+      {children}
+      <span className="sr-only"> (opens a new tab)</span>
+    </a>
   )
 }
 

@@ -143,10 +143,25 @@ describe("a mailed link", () => {
   })
 })
 
+const terms = {
+  document: "terms",
+  version: "2026-11-23",
+  title: "Terms of use",
+  summary: "What you may expect.",
+  text: "# Terms of use\n\nThey are **short**.\n\n## When it ends\n- You can leave.\n",
+}
+
 describe("signing up", () => {
+  const fill = async () => {
+    await userEvent.type(await screen.findByLabelText("First name"), "Ada")
+    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
+    await userEvent.type(screen.getByLabelText("Password"), "correct horse battery")
+    await userEvent.click(screen.getByRole("button", { name: "Create account" }))
+  }
   it("puts the server's words under the field they are about", async () => {
     serve({
       "GET /api/app": theApp,
+      "GET /api/privacy/documents/terms": terms,
       "POST /api/auth/public-register": () => {
         const r = new Refusal(422, { code: "weak_password", detail: "Look again." })
         Object.assign(r.body, {
@@ -183,17 +198,95 @@ describe("signing up", () => {
       words: ["Ada", "ada@example.com"],
     })
   })
-  it("sends people to their inbox", async () => {
-    serve({
+  it("says what one accepts, sends which version that is, and leads to the inbox", async () => {
+    const { calls } = serve({
       "GET /api/app": theApp,
+      "GET /api/privacy/documents/terms": terms,
       "POST /api/auth/public-register": { success: true, message: "Almost done." },
     })
     render(<Auth path="/signup" />)
-    await userEvent.type(await screen.findByLabelText("First name"), "Ada")
-    await userEvent.type(screen.getByLabelText("E-mail"), "ada@example.com")
-    await userEvent.type(screen.getByLabelText("Password"), "correct horse battery")
+    expect(await screen.findByText(/^By creating an account you accept/)).toBeInTheDocument()
+    for (const [name, href] of [
+      ["terms of use", "/legal/terms"],
+      ["privacy notice", "/legal/privacy"],
+      ["what Flint is not", "/legal/general"],
+    ] as const) {
+      const link = screen.getByRole("link", { name: new RegExp(`^${name}.*opens a new tab`) })
+      expect(link).toHaveAttribute("href", href)
+      expect(link).toHaveAttribute("target", "_blank")
+    }
+    await fill()
+    expect(await screen.findByRole("heading", { name: "Look in your inbox" })).toBeInTheDocument()
+    const sent = calls.find((c) => c.path === "/api/auth/public-register")
+    expect(JSON.parse(sent?.body ?? "{}")).toMatchObject({ acceptedTerms: "2026-11-23" })
+    expect(calls.filter((c) => c.path.startsWith("/api/privacy"))).toHaveLength(1)
+  })
+  it("asks to read terms that changed meanwhile, and accepts those the next time", async () => {
+    let version = "2026-11-23"
+    const { calls } = serve({
+      "GET /api/app": theApp,
+      "GET /api/privacy/documents/terms": () => ({ ...terms, version }),
+      "POST /api/auth/public-register": () => {
+        if (version === "2027-01-01") return { success: true, message: "Almost done." }
+        version = "2027-01-01"
+        return new Refusal(409, { code: "not_current", detail: "There is a newer version of this text." })
+      },
+    })
+    render(<Auth path="/signup" />)
+    await fill()
+    expect(await screen.findByRole("alert")).toHaveTextContent("The terms changed a moment ago")
     await userEvent.click(screen.getByRole("button", { name: "Create account" }))
     expect(await screen.findByRole("heading", { name: "Look in your inbox" })).toBeInTheDocument()
+    const sent = calls.filter((c) => c.path === "/api/auth/public-register")
+    expect(sent.map((c) => JSON.parse(c.body).acceptedTerms)).toEqual(["2026-11-23", "2027-01-01"])
+  })
+  it("accepts nothing that it couldn’t name: without the version it fails, and asks for it again", async () => {
+    let down = true
+    const { calls } = serve({
+      "GET /api/app": theApp,
+      "GET /api/privacy/documents/terms": () =>
+        down ? new Refusal(500, { code: "internal", detail: "Something broke." }) : terms,
+      "POST /api/auth/public-register": { success: true, message: "Almost done." },
+    })
+    render(<Auth path="/signup" />)
+    await fill()
+    expect(await screen.findByRole("alert")).toHaveTextContent("Something broke.")
+    expect(calls.some((c) => c.path === "/api/auth/public-register")).toBe(false)
+    down = false
+    await userEvent.click(screen.getByRole("button", { name: "Create account" }))
+    expect(await screen.findByRole("heading", { name: "Look in your inbox" })).toBeInTheDocument()
+  })
+})
+
+describe("our texts", () => {
+  it("are read by everybody", async () => {
+    serve({ "GET /api/privacy/documents/terms": terms })
+    render(<Auth path="/legal/terms/" />)
+    expect(await screen.findByRole("heading", { name: "Terms of use", level: 1 })).toBeInTheDocument()
+    expect(screen.getByText(/In force since/)).toHaveTextContent("Nov 23, 2026")
+    expect(screen.getByRole("heading", { name: "When it ends", level: 2 })).toBeInTheDocument()
+    expect(screen.getByText("short").tagName).toBe("STRONG")
+    expect(screen.getByRole("link", { name: "Terms of use" })).toHaveAttribute("aria-current", "page")
+    expect(screen.getByRole("link", { name: "Privacy notice" })).toHaveAttribute("href", "/legal/privacy")
+  })
+  it("that aren't there, say so", async () => {
+    serve({
+      "GET /api/privacy/documents/cookies": new Refusal(404, { code: "not_found", detail: "Nothing here." }),
+    })
+    render(<Auth path="/legal/cookies" />)
+    expect(await screen.findByRole("heading", { name: "There’s no such text" })).toBeInTheDocument()
+  })
+  it("can be asked for again when they fail", async () => {
+    let down = true
+    serve({
+      "GET /api/privacy/documents/terms": () =>
+        down ? new Refusal(500, { code: "internal", detail: "Something broke." }) : terms,
+    })
+    render(<Auth path="/legal/terms" />)
+    expect(await screen.findByRole("alert")).toHaveTextContent("Something broke.")
+    down = false
+    await userEvent.click(screen.getByRole("button", { name: "Try again" }))
+    expect(await screen.findByRole("heading", { name: "Terms of use", level: 1 })).toBeInTheDocument()
   })
 })
 

@@ -1,5 +1,5 @@
-// The strips above a page: demo, offline, e-mail not confirmed. What needs one account's
-// attention stands on the pages themselves.
+// The strips above a page: demo, offline, texts to accept, e-mail not confirmed. What needs
+// one account's attention stands on the pages themselves.
 import { useMutation, useQuery } from "@tanstack/react-query"
 import { clsx } from "clsx"
 import { CloudOff, ExternalLink, FlaskConical, MailWarning } from "lucide-react"
@@ -11,6 +11,7 @@ import { useSay } from "../ui/Toasts"
 import { DeletionStrip } from "./DeletionStrip"
 import { useOnline } from "./online"
 import { SupportStrip } from "./SupportStrip"
+import { TextsStrip } from "./TextsStrip"
 
 export function Strips() {
   return (
@@ -19,6 +20,7 @@ export function Strips() {
       <DemoStrip />
       <OfflineStrip />
       <DeletionStrip />
+      <TextsStrip />
       <EmailStrip />
     </section>
   )

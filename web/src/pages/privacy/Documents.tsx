@@ -94,6 +94,7 @@ function Reader({ document: d, onDone }: { document: Document; onDone: () => voi
     } finally {
       // A newer version may have come in the meantime: then that one is shown.
       await client.invalidateQueries({ queryKey: ["privacy"], predicate: stale })
+      void client.invalidateQueries({ queryKey: ["notices"] })
     }
     say(`Accepted: ${d.title}.`)
     onDone()

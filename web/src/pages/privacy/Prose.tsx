@@ -30,16 +30,18 @@ function words(line: string): ReactNode[] {
     .map((part, i) => (i % 2 === 1 ? <strong key={part}>{part}</strong> : part))
 }
 
-export function Prose({ text }: { text: string }) {
+/** `level` is that of its headings: 2 on a page of its own, 3 in a dialog. */
+export function Prose({ text, level = 3 }: { text: string; level?: 2 | 3 }) {
+  const Title = level === 2 ? "h2" : "h3"
   return (
     <div className="space-y-3 text-ink-2">
       {blocks(text).map((b) => {
         const key = `${b.kind} ${b.lines[0]}`
         if (b.kind === "heading") {
           return (
-            <h3 key={key} className="pt-1 font-semibold text-ink">
+            <Title key={key} className="pt-1 font-semibold text-ink">
               {b.lines[0]}
-            </h3>
+            </Title>
           )
         }
         if (b.kind === "list") {

@@ -175,6 +175,29 @@ describe("what one agreed to", () => {
     const sent = calls.find((c) => c.method === "POST")
     expect(JSON.parse(sent?.body ?? "{}")).toEqual({ document: "terms", version: "2026-11-23" })
   })
+  it("is asked for above every page until it is accepted, by no request of its own", async () => {
+    let documents = [
+      { document: "terms", title: "Terms of use", changed: true },
+      { document: "privacy", title: "Privacy notice", changed: false },
+    ]
+    const accepted = { ...terms, acceptedVersion: terms.version, acceptedAt: later(0) }
+    const { calls } = privacy({
+      "GET /api/notices": () => ({ support: { consent: null }, deletion: null, documents }),
+      "GET /api/privacy/documents/terms": { ...terms, text: "Short." },
+      "POST /api/privacy/consents": () => {
+        documents = []
+        return accepted
+      },
+    })
+    const { router } = renderAt("/accounts")
+    const strip = await screen.findByText("These have changed: Terms of use, Privacy notice.")
+    expect(calls.some((c) => c.path.startsWith("/api/privacy"))).toBe(false)
+    await userEvent.click(screen.getByRole("link", { name: "Read and accept" }))
+    await waitFor(() => expect(router.state.location.pathname).toBe("/settings/privacy"))
+    await userEvent.click(await screen.findByRole("button", { name: "Read and accept Terms of use" }))
+    await userEvent.click(await screen.findByRole("button", { name: "Accept" }))
+    await waitFor(() => expect(strip).not.toBeInTheDocument())
+  })
   it("says that a text has changed since", async () => {
     const old = { ...terms, acceptedVersion: "2025-01-01", acceptedAt: "2025-01-02T12:00:00Z" }
     privacy({ "GET /api/privacy/consents": { documents: [old] } })
