@@ -46,7 +46,5 @@ func (s *Service) Sweep(ctx context.Context) error {
 
 // Daily returns the job that sweeps once a day.
 func Daily() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(24*time.Hour), func() (river.JobArgs, *river.InsertOpts) {
-		return SweepArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "apikey.sweep", RunOnStart: true})
+	return queue.Every(24*time.Hour, SweepArgs{})
 }

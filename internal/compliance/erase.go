@@ -51,14 +51,7 @@ type EraseWorker struct {
 
 // Work takes the next step of a deletion, and waits for the one after.
 func (w *EraseWorker) Work(ctx context.Context, job *river.Job[EraseArgs]) error {
-	wait, err := w.Service.Proceed(ctx, job.Args.Deletion)
-	if err != nil {
-		return err
-	}
-	if wait > 0 {
-		return river.JobSnooze(wait)
-	}
-	return nil
+	return queue.Again(w.Service.Proceed(ctx, job.Args.Deletion))
 }
 
 // Proceed takes the next step of a deletion and returns how long to wait for the

@@ -173,7 +173,5 @@ func (w *RetainWorker) Work(ctx context.Context, _ *river.Job[RetainArgs]) error
 
 // Daily returns the job that does so once a day.
 func Daily() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(day), func() (river.JobArgs, *river.InsertOpts) {
-		return RetainArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "compliance.retain", RunOnStart: true})
+	return queue.Every(day, RetainArgs{})
 }

@@ -40,7 +40,5 @@ func (w *SweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 
 // Daily returns the job that sweeps once a day.
 func Daily() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(24*time.Hour), func() (river.JobArgs, *river.InsertOpts) {
-		return SweepArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "connection.sweep", RunOnStart: true})
+	return queue.Every(24*time.Hour, SweepArgs{})
 }

@@ -39,7 +39,5 @@ func (w *TurnWorker) Work(ctx context.Context, _ *river.Job[TurnArgs]) error {
 
 // Daily returns the job that looks once a day, and at each start.
 func Daily() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(day), func() (river.JobArgs, *river.InsertOpts) {
-		return TurnArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "rotation.turn", RunOnStart: true})
+	return queue.Every(day, TurnArgs{})
 }

@@ -115,9 +115,7 @@ func (w *LookWorker) Work(ctx context.Context, _ *river.Job[LookArgs]) error {
 
 // Periodic returns the job that looks every minute, and at the start.
 func Periodic() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(lookEvery), func() (river.JobArgs, *river.InsertOpts) {
-		return LookArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "screening.look", RunOnStart: true})
+	return queue.Every(lookEvery, LookArgs{})
 }
 
 // Look begins to compare everybody if the list is another, and goes on with it
@@ -182,14 +180,7 @@ type EverybodyWorker struct {
 
 // Work compares for a while, and then lets others in.
 func (w *EverybodyWorker) Work(ctx context.Context, job *river.Job[EverybodyArgs]) error {
-	wait, err := w.Service.Everybody(ctx, job.Args.Version)
-	if err != nil {
-		return err
-	}
-	if wait > 0 {
-		return river.JobSnooze(wait)
-	}
-	return nil
+	return queue.Again(w.Service.Everybody(ctx, job.Args.Version))
 }
 
 // Everybody goes on to compare people with a list, for a while. It returns when

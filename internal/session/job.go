@@ -57,7 +57,5 @@ func (s *Service) Sweep(ctx context.Context) error {
 
 // Periodic returns the job that sweeps once an hour.
 func Periodic() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) {
-		return SweepArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "session.sweep", RunOnStart: true})
+	return queue.Every(time.Hour, SweepArgs{})
 }

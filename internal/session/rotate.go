@@ -237,7 +237,5 @@ func (w *KeysWorker) Work(ctx context.Context, _ *river.Job[KeysArgs]) error {
 // Hourly returns the job that looks once an hour whether signing keys are to be
 // rotated or retired.
 func Hourly() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) {
-		return KeysArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "session.keys", RunOnStart: true})
+	return queue.Every(time.Hour, KeysArgs{})
 }

@@ -42,7 +42,5 @@ func (w *ExportWorker) Work(ctx context.Context, _ *river.Job[ExportArgs]) error
 
 // Periodic returns the job that ships what is new.
 func Periodic() *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(every), func() (river.JobArgs, *river.InsertOpts) {
-		return ExportArgs{}, nil
-	}, &river.PeriodicJobOpts{ID: "siem.export", RunOnStart: true})
+	return queue.Every(every, ExportArgs{})
 }

@@ -99,6 +99,23 @@ func Options(queue string) river.InsertOpts {
 	return river.InsertOpts{Queue: p.Queue, MaxAttempts: p.Attempts, Priority: p.Priority}
 }
 
+// Every returns the job that does args at each start, and then that often, on
+// whichever node leads.
+func Every(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) {
+		return args, nil
+	}, &river.PeriodicJobOpts{ID: args.Kind(), RunOnStart: true})
+}
+
+// Again is what a worker returns whose job goes on after a while, which costs no
+// attempt; zero: it is done.
+func Again(wait time.Duration, err error) error {
+	if err == nil && wait > 0 {
+		return river.JobSnooze(wait)
+	}
+	return err
+}
+
 // Inserter queues a job within a transaction. *river.Client[pgx.Tx] is one.
 type Inserter interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
